@@ -185,6 +185,16 @@ export function shaders(): Plugin {
     configResolved({ command }) {
       isBuild = command === "build";
     },
+    /** A module names all files that its file imports at any depth: what a cache has of it is good while these are the same. */
+    configureVitest({ defineCacheKeyGenerator }) {
+      defineCacheKeyGenerator(({ id }) =>
+        id.endsWith(".wgsl")
+          ? readShader(id)
+              .map(({ path, lines }) => [path, ...lines].join("\n"))
+              .join("\n")
+          : undefined,
+      );
+    },
     load(id) {
       if (!id.endsWith(".wgsl")) return undefined;
       for (const { path } of readShader(id)) this.addWatchFile(path);

@@ -1,6 +1,7 @@
 // What an optimizer's update takes besides parameters, gradients and moments. The kernel sets `rates`.
 
 #import step
+#import finite
 
 struct Hyper {
   members: u32,
@@ -19,11 +20,6 @@ struct Hyper {
   value10: f32,
   value11: f32,
   value12: f32,
-}
-
-// By the bits: a comparison may be compiled as if no value could be infinite or NaN.
-fn isFinite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
 // Settings of the member that is updated.

@@ -2,6 +2,7 @@
 // `updated`, written by src/backend/webgpu/emit/emitOptimizer.ts. CPU reference: src/backend/cpu/update.ts.
 
 #import hyper
+#import stopped
 #expects var step: Step
 #expects fn updated(parameter: f32, gradient: f32, at: u32) -> f32
 
@@ -14,11 +15,6 @@ fn watch(x: f32) {
 
 // Rows of `status` [3, members]: first step that was not finite, bits of the least loss, step of the least loss.
 const NO_STEP = 0xffffffffu;
-
-// The loss of a member that has stopped. The bits are not known before the kernel runs: a constant NaN would be an error.
-fn stoppedLoss() -> f32 {
-  return bitcast<f32>(0x7fc00000u | (step.index & 1u));
-}
 
 // The updated parameter. One that would not be finite is not taken: what a stopped member leaves can be read and saved. A
 // gradient that is not finite makes no finite parameter, or `updated` watches what it does make.

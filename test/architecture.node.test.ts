@@ -205,6 +205,7 @@ test("only the tables of kernels and structs read shaders, and the probe that ru
     "kernels.ts",
     "fusedKernels.ts",
     "graphKernels.ts",
+    "lbfgsKernel.ts",
     "orthogonalKernels.ts",
     "layouts.ts",
     "tensor/tensorKernels.ts",

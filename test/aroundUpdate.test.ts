@@ -26,6 +26,7 @@ import { dataOf } from "./support/nets.ts";
 import { testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 import { trainerGolden } from "./support/trainerGoldens.ts";
+import { timeless } from "./support/timeless.ts";
 
 const gpu = shareDevice();
 const [reference, wasm] = [await acquire({ device: "reference" }), await acquire({ device: "wasm" })];
@@ -187,7 +188,7 @@ test.each([
   await other.fit(data, { ...options, steps: 9 });
   await other.fit(data, { ...options, resume: other.checkpoint });
   expect(await other.readParameters()).toEqual(whole);
-  expect(other.checkpoint).toEqual(state);
+  expect(timeless(other.checkpoint)).toEqual(timeless(state));
   expect(relativeDistance(whole, state.parameters)).toBeGreaterThan(1e-4);
 });
 

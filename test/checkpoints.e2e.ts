@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { decodeCheckpoint, decodeModel } from "../src/data.ts";
@@ -40,6 +40,39 @@ describe("--checkpoint and --resume", () => {
     const saved = decodeCheckpoint(read("ck/step-000000150.safetensors"), "c");
     expect(saved.run["flags"]).toMatchObject({ epochs: 20, target: "Species", every: { steps: 50 }, keep: 2 });
     expect(saved.preprocessing?.target).toMatchObject({ kind: "class" });
+  });
+
+  test("--history has the epochs before the interruption too, and a state of the last step ends as the run did", async () => {
+    const plateau = [
+      "--patience",
+      "4",
+      "--reduce-on-plateau",
+      "factor=0.5,patience=1",
+      "--monitor",
+      "f1",
+      "--ema",
+      "0.9",
+    ];
+    const more = [...flags, ...plateau, "--history", "whole.csv", "--output", "h.safetensors"];
+    const states = ["--checkpoint", "hk", "--every", "1", "--keep", "1000"];
+    expect(await thalweg([...more, ...states])).toMatchObject({ code: 0, stderr: "" });
+    const untimed = (name: string): string =>
+      read(name)
+        .toString()
+        .replaceAll(/,[^,\n]*$/gm, "");
+    const wanted = untimed("whole.csv");
+    const steps = stepsOf("hk");
+    expect(wanted).toMatch(/^epoch,step,loss,validationLoss,validationAccuracy,f1,learningRate\n1,9,/);
+    expect(wanted.split("\n")).toHaveLength(steps.at(-1)! / 9 + 2); // a header, and the end of the last line
+    for (const step of [4, 27, 40, steps.at(-1)!]) {
+      const file = join("hk", `step-${String(step).padStart(9, "0")}.safetensors`);
+      const names = ["--history", `from-${step}.csv`, "--output", `h-${step}.safetensors`];
+      expect(await thalweg(["train", penguins, "--resume", file, ...names, "--no-checkpoint"])).toMatchObject({
+        code: 0,
+      });
+      expect([step, untimed(`from-${step}.csv`)]).toEqual([step, wanted]);
+      expect(read(`h-${step}.safetensors`)).toEqual(read("h.safetensors"));
+    }
   });
 
   test("a folder with another run is refused, unless it goes on or is replaced", async () => {
@@ -296,50 +329,63 @@ interface Kills {
   readonly kills: number;
   readonly runs: number;
   readonly torn: number;
-  /** Kills after which the newest state was a later one than before. */
-  readonly duringTraining: number;
   /** Kills that left a state half written, under its temporary name. */
   readonly duringWrite: number;
   /** Steps that the run had told of and that were not in its newest state. */
   readonly mostLost: number;
+  /** Kills in each tenth of a run, by the step of the newest state. */
+  readonly byTenth: number[];
 }
 
+/** A run that is killed: `every` steps a checkpoint. */
+interface KilledRun {
+  readonly epochs: number;
+  readonly every: number;
+}
+const perEpoch = 9;
+
 /** Kills runs at random times, and goes on with each until `kills` are done; every run has to end in the bytes of `wanted`. */
-async function killed(kills: number, seed: number, wanted: Uint8Array): Promise<Kills> {
-  const uniform = createUniform(seed);
-  const [every, perEpoch] = [5, 9];
-  const tally = { kills: 0, runs: 0, torn: 0, duringTraining: 0, duringWrite: 0, mostLost: 0 };
-  const begin = [...trainPenguins, ...wasm, "--epochs", "60", "--output", "killed.safetensors"];
+async function killed(kills: number, { epochs, every }: KilledRun, wanted: Uint8Array): Promise<Kills> {
+  const uniform = createUniform(1);
+  const tally = { kills: 0, runs: 0, torn: 0, duringWrite: 0, mostLost: 0, byTenth: Array<number>(10).fill(0) };
+  const begin = [...trainPenguins, ...wasm, "--epochs", String(epochs), "--output", "killed.safetensors"];
   while (tally.kills < kills) {
     rmSync(join(folder, "kills"), { recursive: true, force: true });
+    mkdirSync(join(folder, "kills"));
     tally.runs++;
-    for (let isDone = false; !isDone;) {
-      const goesOn = existsSync(join(folder, "kills")) && stepsOf("kills").length > 0;
-      const more = goesOn ? ["--resume"] : ["--force"];
+    for (;;) {
+      const more = stepsOf("kills").length > 0 ? ["--resume"] : ["--force"];
       const parameters = [...begin, "--checkpoint", "kills", "--every", String(every), ...more];
-      const before = goesOn ? stepsOf("kills").at(-1)! : 0;
-      const told = await killAfter(parameters, tally.kills < kills ? 500 * uniform() : undefined);
-      isDone = told.code === 0;
-      if (isDone) break;
+      const told = await killAfter(parameters, tally.kills < kills ? 400 * uniform() : undefined);
+      if (told.code === 0) break;
       expect(told.signal, told.stderr).toBe("SIGKILL");
       tally.kills++;
-      const epochs = [...told.stderr.matchAll(/epoch +(\d+)\/60/g)].map(([, epoch]) => Number(epoch));
-      const newest = stepsOf("kills").at(-1) ?? 0;
-      if (newest > before) tally.duringTraining++;
-      const least = Math.max(0, ((epochs.at(-1) ?? 0) - 1) * perEpoch); // the epoch told is rounded up
-      tally.mostLost = Math.max(tally.mostLost, least - newest);
-      for (const name of readdirSync(join(folder, "kills"))) {
-        const writing = /^\.step-(\d+)\..*\.tmp$/.exec(name)?.[1];
-        if (writing !== undefined) {
-          tally.duringWrite++;
-          tally.mostLost = Math.max(tally.mostLost, Number(writing) - newest);
-          rmSync(join(folder, "kills", name));
-        } else if (!isWhole(`kills/${name}`)) tally.torn++;
-      }
+      const { newest, torn, writing } = leftBehind();
+      tally.torn += torn;
+      if (writing !== undefined) tally.duringWrite++;
+      const toldEpochs = [...told.stderr.matchAll(/epoch +(\d+)\/\d/g)].map(([, epoch]) => Number(epoch));
+      const toldSteps = ((toldEpochs.at(-1) ?? 1) - 1) * perEpoch; // the epoch told is rounded up
+      tally.mostLost = Math.max(tally.mostLost, Math.max(toldSteps, writing ?? 0) - newest);
+      tally.byTenth[Math.floor((10 * newest) / (epochs * perEpoch + 1))]!++;
     }
     expect(read("killed.safetensors")).toEqual(wanted);
   }
   return tally;
+}
+
+/** What a killed run has left: its newest state, how many states are torn, and the step of the one that was being written. */
+function leftBehind(): { newest: number; torn: number; writing: number | undefined } {
+  let torn = 0;
+  let writing: number | undefined;
+  for (const name of readdirSync(join(folder, "kills"))) {
+    const step = /^\.step-(\d+)\..*\.tmp$/.exec(name)?.[1];
+    if (step === undefined) torn += Number(!isWhole(`kills/${name}`));
+    else {
+      writing = Number(step);
+      rmSync(join(folder, "kills", name));
+    }
+  }
+  return { newest: stepsOf("kills").at(-1) ?? 0, torn, writing };
 }
 
 function isWhole(name: string): boolean {
@@ -357,18 +403,19 @@ interface Killed {
   readonly stderr: string;
 }
 
-/** @param ms after the first step is about to be taken; undefined: never */
+/** @param ms after the first state of this process begins to be written; undefined: never */
 function killAfter(parameters: readonly string[], ms: number | undefined): Promise<Killed> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [cli, ...parameters], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
     let timer: NodeJS.Timeout | undefined;
-    let stderr = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      stderr += text;
-      if (ms !== undefined && stderr.includes("\ntraining ")) timer ??= setTimeout(() => child.kill("SIGKILL"), ms);
+    const watcher = watch(join(folder, "kills"), () => {
+      if (ms !== undefined) timer ??= setTimeout(() => child.kill("SIGKILL"), ms);
     });
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     child.on("close", (code, signal) => {
       clearTimeout(timer);
+      watcher.close();
       resolve({ code, signal, stderr });
     });
   });
@@ -377,16 +424,22 @@ function killAfter(parameters: readonly string[], ms: number | undefined): Promi
 describe("kill -9", () => {
   /** More of them: THALWEG_KILLS=200, and THALWEG_KILLS_RECORD names a file for the figures. */
   const asked = Number(process.env["THALWEG_KILLS"] ?? 0);
-  const prove = async (kills: number): Promise<void> => {
-    const whole = [...trainPenguins, ...wasm, "--epochs", "60", "--quiet", "--output", "undisturbed.safetensors"];
+  const prove = async (kills: number, run: KilledRun): Promise<void> => {
+    const epochs = ["--epochs", String(run.epochs)];
+    const whole = [...trainPenguins, ...wasm, ...epochs, "--quiet", "--output", "undisturbed.safetensors"];
     expect(await thalweg(whole)).toMatchObject({ code: 0 });
-    const figures = await killed(kills, 1, read("undisturbed.safetensors"));
+    const figures = await killed(kills, run, read("undisturbed.safetensors"));
     expect(figures).toMatchObject({ kills, torn: 0 });
-    expect(figures.mostLost).toBeLessThanOrEqual(5);
+    expect(figures.mostLost).toBeLessThanOrEqual(run.every);
     const record = process.env["THALWEG_KILLS_RECORD"];
-    if (record !== undefined) writeFileSync(record, `${JSON.stringify({ interval: 5, ...figures }, null, 2)}\n`);
+    if (record !== undefined) writeFileSync(record, `${JSON.stringify({ ...run, ...figures }, null, 2)}\n`);
   };
-  test("a run that is killed again and again ends in the bytes of one that was not", () => prove(6));
+  test("a run that is killed again and again ends in the bytes of one that was not", () =>
+    prove(5, { epochs: 100, every: 5 }));
   const isFull = process.env["THALWEG_TESTS"] === "full";
-  test.skipIf(!isFull && asked === 0)("many more kills", () => prove(asked || 40), 3_600_000);
+  test.skipIf(!isFull && asked === 0)(
+    "many more kills",
+    () => prove(asked || 40, { epochs: 400, every: 5 }),
+    3_600_000,
+  );
 });

@@ -52,6 +52,61 @@ describe("train", () => {
     expect(stderr).toContain("--patience: expected rows that are held out, got --validation 0");
   });
 
+  test("--reduce-on-plateau reduces the rate, says so, and is verified; --monitor takes any metric that fits", async () => {
+    const reduce = [
+      "--reduce-on-plateau",
+      "factor=0.5,patience=0,threshold=0.1",
+      "--monitor",
+      "log-loss",
+      "--epochs",
+      "12",
+    ];
+    const flags = [...reduce, "--verify", "--json", "--output", "reduced.safetensors"];
+    const { code, stdout } = await thalweg([...trainPenguins, ...cpu, ...flags]);
+    expect(code).toBe(0);
+    const { training, verification } = JSON.parse(stdout);
+    const { factors, reductions } = training.reduceOnPlateau;
+    expect(reductions.length).toBeGreaterThan(1);
+    expect(reductions.at(-1)).toEqual({ step: expect.any(Number), member: 0, factor: factors[0] });
+    expect(factors[0]).toBeCloseTo(0.5 ** reductions.length, 12);
+    expect(training.validation.metrics.logLoss).toBeGreaterThan(0);
+    expect(verification).toMatchObject({ passed: true });
+    const { stdout: told } = await thalweg([
+      ...trainPenguins,
+      ...cpu,
+      ...reduce,
+      "--output",
+      "reduced.safetensors",
+      "--force",
+    ]);
+    expect(told).toMatch(/training +learning rate × 0\.5 after epoch \d+, × 0\.25 after epoch \d+/);
+    const refused = async (flag: string[]): Promise<string> => {
+      const { code: exitCode, stderr } = await thalweg([...trainPenguins, ...flag]);
+      expect(exitCode).toBe(2);
+      return stderr;
+    };
+    expect(await refused(["--monitor", "f1"])).toContain(
+      "--monitor: expected --patience or --reduce-on-plateau beside it",
+    );
+    expect(await refused(["--patience", "3", "--monitor", "rmse"])).toMatch(
+      /--monitor: expected metrics of classes among/,
+    );
+    expect(await refused(["--reduce-on-plateau", "factr=0.5"])).toMatch(
+      /--reduce-on-plateau: .*got "factr"; did you mean factor/,
+    );
+    expect(await refused(["--reduce-on-plateau", "0.5"])).toContain(
+      "--reduce-on-plateau: expected names and values like",
+    );
+    expect(await refused(["--reduce-on-plateau", "factor=2"])).toContain(
+      "--reduce-on-plateau: factor: expected a number from 0",
+    );
+    expect(await refused(["--reduce-on-plateau", "--validation", "0"])).toContain("--reduce-on-plateau: expected rows");
+    expect(await refused(["--folds", "3", "--reduce-on-plateau"])).toContain(
+      "--folds: expected no --reduce-on-plateau beside it",
+    );
+    expect(await refused(["--ema", "2"])).toContain("thalweg: --ema: expected a decay from 0 to below 1, got 2");
+  });
+
   test("--folds tells mean and deviation of every score, and trains the model on all rows", async () => {
     const flags = ["--folds", "4", "--epochs", "8", "--output", "folds.safetensors"];
     const { code, stdout } = await thalweg([...trainPenguins, ...cpu, ...flags]);

@@ -72,6 +72,9 @@ const both: readonly Sample[] = [
   [["--label-smoothing", "0.1"], "labelSmoothing", 0.1],
   [["--dropout", "0.3"], "dropout", 0.3],
   [["--noise", "0.2"], "noise", 0.2],
+  [["--mixup", "0.2"], "mixup", 0.2],
+  [["--folds", "5"], "folds", 5],
+  [["--metrics", "f1,roc-auc"], "metrics", ["f1", "rocAuc"]],
   [["--validation", "0.25"], "validation", 0.25],
   [["--patience", "5"], "patience", 5],
   [["--min-delta", "0.01"], "minDelta", 0.01],
@@ -85,6 +88,12 @@ const both: readonly Sample[] = [
   [["--output", "m.safetensors"], "output", "m.safetensors"],
   [["--force"], "force", true],
   [["--no-chart"], "chart", false],
+  [["--checkpoint", "states"], "checkpoint", "states"],
+  [["--no-checkpoint"], "checkpoint", false],
+  [["--every", "500"], "every", 500],
+  [["--every", "2m"], "every", "120s"],
+  [["--every", "250ms"], "every", "250ms"],
+  [["--keep", "2"], "keep", 2],
   [["--json"], "json", true],
   [["--quiet"], "quiet", true],
 ];
@@ -95,15 +104,7 @@ const ofTrain: readonly Sample[] = [
   [["--momentum", "0.9"], "momentum", 0.9],
   [["--weight-decay", "0.1"], "weightDecay", 0.1],
   [["--seed", "9007199254740991"], "seed", Number.MAX_SAFE_INTEGER],
-  [["--folds", "5"], "folds", 5],
-  [["--metrics", "f1,roc-auc"], "metrics", ["f1", "rocAuc"]],
   [["--history", "h.csv"], "history", "h.csv"],
-  [["--checkpoint", "states"], "checkpoint", "states"],
-  [["--no-checkpoint"], "checkpoint", false],
-  [["--every", "500"], "every", 500],
-  [["--every", "2m"], "every", "120s"],
-  [["--every", "250ms"], "every", "250ms"],
-  [["--keep", "2"], "keep", 2],
 ];
 
 const ofSweep: readonly Sample[] = [
@@ -114,6 +115,9 @@ const ofSweep: readonly Sample[] = [
   [["--weight-decay", "0..1e-10"], "weightDecay", "0..1e-10"],
   [["--seed", "0..99"], "seed", "0..99"],
   [["--bootstrap"], "bootstrap", true],
+  [["--halving", "3"], "halving", 3],
+  [["--min-epochs", "2"], "minEpochs", 2],
+  [["--hyperband"], "hyperband", true],
   [["--split-seed", "4"], "splitSeed", 4],
   [["--top", "3"], "top", 3],
   [["--csv", "all.csv"], "csv", "all.csv"],
@@ -216,6 +220,11 @@ describe("what is wrong", () => {
     expect(messageOf(await failing.catch((error: unknown) => error))).toMatch(
       /^train\.json: line 3: "momentum": expected a number from 0 to below 1, got 2/,
     );
+  });
+
+  test("stdin for both", async () => {
+    const failing = output("train", "-", "--config", "-");
+    expect(messageOf(await failing.catch((error: unknown) => error))).toMatch(/^--config -: expected another source/);
   });
 
   test("no such file", async () => {

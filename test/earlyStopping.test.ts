@@ -26,6 +26,7 @@ import { dataOf } from "./support/nets.ts";
 import { testInFull, testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 import { trainingPlaces } from "./support/trainingPlaces.ts";
+import { timeless } from "./support/timeless.ts";
 
 const gpu = shareDevice();
 const reference = await acquire({ device: "reference" });
@@ -158,7 +159,7 @@ test.each([
   const options = { ...optionsOf(all, device().kind === "wasm" ? undefined : "layered"), earlyStopping: rule };
   using whole = await open(device(), all);
   const events = await until(whole, options);
-  const wanted = [await whole.readParameters(), whole.results, whole.checkpoint];
+  const wanted = [await whole.readParameters(), whole.results, timeless(whole.checkpoint)];
   expect(events.map(({ stopped }) => stopped)).toEqual(events.map(({ stopped }) => stopped).toSorted((a, b) => a - b));
   const states: Checkpoint[] = [];
   const save = (state: Checkpoint): void =>
@@ -175,7 +176,7 @@ test.each([
       events.filter(({ step }) => step > resume.step).map(({ step, stopped }) => [step, stopped]),
     );
     expect(rest.at(-1)!.validation).toEqual(events.at(-1)!.validation);
-    expect([await second.readParameters(), second.results, second.checkpoint]).toEqual(wanted);
+    expect([await second.readParameters(), second.results, timeless(second.checkpoint)]).toEqual(wanted);
     const { memberSteps: _a, ...own } = second.earlyStopping!;
     const { memberSteps: _b, ...before } = whole.earlyStopping!;
     expect(own).toEqual(before);
@@ -388,11 +389,15 @@ test("members are judged as often as the rule says, whenever events are told", a
   using whole = await open(reference, all);
   const { earlyStopping: wanted } = await whole.fit(data, { ...options, earlyStopping: rule });
   using model = await open(reference, all);
-  const steps: number[] = [];
+  const told: [number, boolean][] = [];
   const earlyStopping = { ...rule, interval: { epochs: 1 } };
-  for await (const { step } of model.train(data, { ...options, earlyStopping, logInterval: { steps: 2 } }))
-    steps.push(step);
-  expect(steps.slice(0, 7)).toEqual([2, 4, 5, 6, 8, 10, 12]);
+  const events = model.train(data, { ...options, earlyStopping, logInterval: { steps: 2 } });
+  for await (const { step, validation: scores } of events) {
+    told.push([step, scores !== undefined]);
+    if (scores) expect((await model.evaluate(validation)).losses).toEqual(scores.losses);
+  }
+  expect(told.slice(0, 7).map(([step]) => step)).toEqual([2, 4, 5, 6, 8, 10, 12]);
+  expect(told.every(([step, isScored]) => isScored === (step % 5 === 0))).toBe(true);
   expect(model.earlyStopping).toEqual(wanted);
   using seldom = await open(reference, all);
   const { earlyStopping: result, history } = await seldom.fit(data, {

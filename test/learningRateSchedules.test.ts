@@ -27,7 +27,7 @@ import {
   piecewise,
   polynomial,
   type Schedule,
-  scheduleFactor,
+  scheduleFunction,
   type ScheduleOption,
   sgd,
   step as stepSchedule,
@@ -57,7 +57,7 @@ const wasm = await acquire({ device: "wasm" });
 
 const count = 60;
 const factorsOf = (schedule: Schedule, steps = count): number[] =>
-  Array.from({ length: count }, (_, step) => scheduleFactor(schedule, step, steps));
+  Array.from({ length: count }, (_, step) => step).map(scheduleFunction(schedule, steps));
 
 /** The rates of `count` steps by the recursion of a scheduler's `get_lr` in `torch/optim/lr_scheduler.py`, from a rate of 1. */
 function recursion(next: (rate: number, epoch: number) => number, first = 1): number[] {
@@ -474,8 +474,8 @@ describe("what cannot be is refused", () => {
   });
 });
 
-test("every optimizer takes schedules of all it has", async () => {
-  for (const name of optimizerNames) {
+test("every optimizer without a line search takes schedules of all it has", async () => {
+  for (const name of optimizerNames.filter((own) => own !== "lbfgs")) {
     const taken = Object.keys(hyperParameterDefaults(name)).filter((own) =>
       ["learningRate", "momentum", "weightDecay"].includes(own),
     );
@@ -495,7 +495,7 @@ test("every optimizer takes schedules of all it has", async () => {
     expect(halved.learningRate).toBe(0.005);
     const updated = [one, { ...one, optimizer: halved }].map((own) => {
       const parameters = Float64Array.of(1, -2, 0.25);
-      const moments = initialState(own.optimizer).map((first) =>
+      const moments = initialState(own.optimizer, 3).map((first) =>
         parameters.map((value) => (first === "parameter" ? value : first)),
       );
       update({ ...own, step: 1, parameters, moments });

@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { InferenceSession, Tensor } from "onnxruntime-web";
 import { decodeModel } from "../src/data.ts";
 import { acquire, createModel } from "../src/index.ts";
+import { formatNumber } from "../src/web/playground/format.ts";
+import { rateFunction } from "../src/web/playground/schedules.ts";
 import { decodeState } from "../src/web/playground/state.ts";
 import { largestDifference } from "./support/compare.ts";
 import { eventually, hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
@@ -228,6 +230,59 @@ describe("training", () => {
     const value = await page.$eval("[aria-label='x₁ to 1.4']", (field) => (field as HTMLInputElement).value);
     expect(Math.abs(Number(value.replace("−", "-")) + 2.5)).toBeLessThan(0.1);
     await page.click(".network summary");
+  });
+});
+
+describe("how it is trained", () => {
+  const select = async (label: string, value: string): Promise<void> => {
+    const labels = await page.$$(".training-details label");
+    const texts = await Promise.all(labels.map((one) => one.evaluate((found) => found.firstChild!.textContent)));
+    await (await labels[texts.indexOf(label)]!.$("select"))!.select(value);
+  };
+  const summary = (): Promise<string> => textOf(".training-details summary span:last-child");
+
+  test("what is on is chosen by keyboard in a disclosure, told in its line and in the address", async () => {
+    await open("#/playground?data=spiral&noise=50&pace=full");
+    expect([await summary(), await figure("rate")]).toEqual(["all off", ""]);
+    await page.focus(".training-details summary");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".training-details[open]");
+    await select("Schedule", "cosine");
+    await select("Warm-up", "100");
+    await select("Dropout", "0.1");
+    await select("Early stopping", "250");
+    expect(await summary()).toBe("warm-up 100 · cosine over 2,000 steps · dropout 0.1 · patience 250");
+    expect(await page.evaluate(() => location.hash)).toContain("schedule=cosine&warmup=100&dropout=0.1&patience=250");
+    expect(await page.$eval(".rate-curve svg", (curve) => curve.ariaLabel)).toMatch(
+      /^Learning rate over 2,520 steps: from 0\.00333 /,
+    );
+    expect(await violationsOf(page)).toEqual([]);
+    await page.setViewport({ width: 390, height: 844 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    await page.setViewport({ width: 1280, height: 900 });
+  });
+
+  test("early stopping brings the best weights back, marks their step, and training can go on", async () => {
+    await click("Train");
+    const told = await noticeText("Stopped early");
+    const [, stop, best, loss] =
+      /at step ([\d,]+): .* for 250 steps\. The weights of step ([\d,]+) are back, with a test loss of ([\d.]+)\./.exec(
+        told,
+      )!;
+    const step = Number(stop!.replaceAll(",", ""));
+    expect(step - Number(best!.replaceAll(",", ""))).toBe(250);
+    expect(await textOf(".toggle")).toContain("Train");
+    expect([await stepNow(), await textOf("[data-score='test loss']")]).toEqual([step, loss]);
+    expect(await figure("rate")).toBe(formatNumber(rateFunction((await stateNow()).state)(step)));
+    expect(await textOf(".rate-curve figcaption")).toBe(`Rate at step ${stop}: ${await figure("rate")}`);
+    await page.waitForFunction(
+      (at) => document.querySelector(".plot")!.ariaLabel!.endsWith(`; best weights of step ${at}`),
+      {},
+      best!,
+    );
+    await click("Step");
+    await waitForStep(step + 1);
+    expect(await textOf("#notices")).not.toContain("Stopped early");
   });
 });
 

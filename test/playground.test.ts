@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import * as library from "../src/index.ts";
+import { scheduleFunction } from "../src/index.ts";
 import { datasetNames, drawDataset, splitPoints, taskOf } from "../src/web/playground/datasets.ts";
 import { decodePoints, encodePoints, mostOwnPoints, roundPoint } from "../src/web/playground/points.ts";
 import { colorAt, createRamp, cssColor } from "../src/web/playground/colors.ts";
@@ -7,8 +9,16 @@ import { History } from "../src/web/playground/history.ts";
 import { layoutNetwork, linkWidth } from "../src/web/playground/networkLayout.ts";
 import { isConstant } from "../src/web/playground/neuronMaps.ts";
 import { parseWeight } from "../src/web/playground/weightsTable.ts";
-import { changeBetween, datasetOf, networkOf } from "../src/web/playground/setup.ts";
+import {
+  rateFunction,
+  scheduleCode,
+  scheduleLength,
+  scheduleNames,
+  scheduleOf,
+} from "../src/web/playground/schedules.ts";
+import { changeBetween, datasetOf, networkOf, pointsOf, trainingOptionsOf } from "../src/web/playground/setup.ts";
 import { pointsOfTable, readFile } from "../src/web/playground/tablePoints.ts";
+import { describeTraining } from "../src/web/playground/trainingWords.ts";
 import { decodeState, defaults, encodeState, lossesOf, type PlaygroundState } from "../src/web/playground/state.ts";
 
 const roundTrip = (state: PlaygroundState): PlaygroundState => {
@@ -99,6 +109,15 @@ test("the address of the defaults is their version, and every part of a state tr
     momentum: 0.9,
     weightDecay: 1e-4,
     batchSize: 7,
+    schedule: "cosineRestarts",
+    scheduleSteps: 700,
+    warmUp: 30,
+    l1: 0.003,
+    dropout: 0.25,
+    labelSmoothing: 0.05,
+    clipNorm: 1.5,
+    ema: 0.99,
+    patience: 500,
     pace: "100",
     showsTest: true,
     discretizes: true,
@@ -106,7 +125,7 @@ test("the address of the defaults is their version, and every part of a state tr
     hidden: ["data", "speed"],
   };
   expect(roundTrip(other)).toEqual(other);
-  for (const key of Object.keys(other) as (keyof PlaygroundState)[]) expect(other[key]).not.toEqual(defaults[key]);
+  for (const key of Object.keys(other) as (keyof PlaygroundState)[]) expect(other[key], key).not.toEqual(defaults[key]);
   expect(roundTrip({ ...defaults, layers: [] }).layers).toEqual([]);
 });
 
@@ -121,10 +140,11 @@ test("the classes of a set choose the losses", () => {
 
 test("what an address gets wrong keeps its default and is told", () => {
   const wrong =
-    "v=9&data=moon&noise=51&train=x&net=8-tanh_129-relu&features=x1_x9&rate=-1&batch=1.5&loss=softmaxCrossEntropy";
+    "v=9&data=moon&noise=51&train=x&net=8-tanh_129-relu&features=x1_x9&rate=-1&batch=1.5&loss=softmaxCrossEntropy" +
+    "&schedule=sine&span=0&warmup=-1&dropout=1&label=2&clip=x&patience=1.5";
   const { state, problems } = decodeState(new URLSearchParams(wrong));
   expect(state).toEqual(defaults);
-  expect(problems).toHaveLength(9);
+  expect(problems).toHaveLength(16);
   expect(problems.join("\n")).toMatch(/net=8-tanh_129-relu is left out: expected at most 10 layers/);
   expect(decodeState(new URLSearchParams("data=own")).state.data).toBe("spiral");
   expect(decodeState(new URLSearchParams(`points=${"A".repeat(70)}`)).problems[0]).toMatch(/…/);
@@ -135,6 +155,15 @@ test("changes that keep the shape of the network keep its parameters", () => {
   expect(change({ learningRate: 1, pace: "1", showsTest: true })).toBe("none");
   expect(change({ batchSize: 8 })).toBe("goOn");
   expect(change({ optimizer: "sgd" })).toBe("goOn");
+  for (const changed of [
+    { schedule: "step" },
+    { warmUp: 5 },
+    { dropout: 0.1 },
+    { l1: 1 },
+    { ema: 0.9 },
+    { patience: 50 },
+  ] as const)
+    expect(change(changed)).toBe("goOn");
   expect(change({ data: "own", points: [{ x1: 1, x2: 1, value: 1 }] })).toBe("goOn");
   expect(change({ data: "own", points: [{ x1: 1, x2: 1, value: 0.3 }], task: "regression" })).toBe("restart");
   for (const other of [{ layers: [] }, { features: ["x1"] }, { seed: 2 }, { loss: "huber" }, { noise: 0 }] as const) {
@@ -155,6 +184,81 @@ test("targets and the output suit the loss", () => {
   expect(Array.from(datasetOf(squared, points).targets)).toEqual([-1, 1]);
   expect(networkOf(squared).layers.at(-1)!.activation).toBe("tanh");
   expect(networkOf({ ...squared, task: "regression" }).layers.at(-1)!.activation).toBe("identity");
+});
+
+test("a schedule is the rate of each step, and its code makes the same", () => {
+  const settings = { learningRate: 0.2, scheduleSteps: 100, warmUp: 10 };
+  for (const schedule of scheduleNames) {
+    const own = { ...settings, schedule };
+    const rateAt = rateFunction(own);
+    const factorAt = scheduleFunction(scheduleOf(own)!, 1);
+    expect([rateAt(0), rateAt(5)].map((rate) => rate / 0.2)).toEqual([factorAt(0), factorAt(5)]);
+    expect(rateAt(5)).toBeCloseTo(0.2 * (1 / 3 + 1 / 3), 12);
+    const far = {
+      constant: 0.2,
+      cosine: 0.002,
+      cosineRestarts: rateAt(10 + 90),
+      linear: 0.002,
+      step: 0.2 * 0.1 ** 9,
+      oneCycle: 0.2 / 25e4,
+    };
+    expect(rateAt(1000), schedule).toBeCloseTo(far[schedule], 12);
+    const names = Object.keys(library);
+    // oxlint-disable-next-line no-new-func -- what the page writes for a reader to run
+    const made = new Function(...names, `return ${scheduleCode(own)}`)(...Object.values(library));
+    expect(Array.from({ length: 300 }, (_, step) => step).map(scheduleFunction(made, 1))).toEqual(
+      Array.from({ length: 300 }, (_, step) => factorAt(step)),
+    );
+    expect(scheduleLength(own)).toBe(schedule === "constant" ? 10 : 110);
+  }
+  expect(scheduleOf({ ...settings, schedule: "constant", warmUp: 0 })).toBeUndefined();
+  expect(scheduleCode({ ...settings, schedule: "constant", warmUp: 0 })).toBeUndefined();
+});
+
+test("what is on is told, and given to the training where it applies", () => {
+  const split = pointsOf(defaults);
+  expect(describeTraining(defaults)).toEqual([]);
+  expect(trainingOptionsOf(defaults, split)).toEqual({});
+  const all: PlaygroundState = {
+    ...defaults,
+    schedule: "oneCycle",
+    warmUp: 1500,
+    weightDecay: 0.1,
+    l1: 0.01,
+    dropout: 0.2,
+    labelSmoothing: 0.1,
+    clipNorm: 3,
+    patience: 500,
+  };
+  expect(describeTraining(all).join(" · ")).toBe(
+    "warm-up 1,500 · one cycle over 2,000 steps · decay 0.1 · L1 0.01 · dropout 0.2 · label smoothing 0.1 · clip norm 3 · patience 500",
+  );
+  const options = trainingOptionsOf(all, split);
+  expect(options).toMatchObject({
+    l1: 0.01,
+    dropout: 0.2,
+    labelSmoothing: 0.1,
+    clipNorm: 3,
+    earlyStopping: { patience: 10, interval: { steps: 50 } },
+  });
+  expect(options.validation!.targets).toHaveLength(split.test.length);
+  expect(trainingOptionsOf({ ...all, loss: "huber" }, split)).not.toHaveProperty("labelSmoothing");
+  expect(describeTraining({ ...all, loss: "huber" }).join()).not.toContain("label");
+  expect(trainingOptionsOf(all, { ...split, test: [] })).not.toHaveProperty("earlyStopping");
+});
+
+test("the step of the best weights is marked between the entries around it", () => {
+  const history = new History();
+  const rest = { trainingLoss: 1, testLoss: 1, trainingAccuracy: 1, testAccuracy: 1 };
+  history.markBest(3);
+  for (const step of [10, 20]) history.add({ step, seconds: step / 5, ...rest }, 0.5);
+  for (const step of [5, 15, 20, 35]) history.markBest(step);
+  expect(history.marks).toEqual([
+    { kind: "best", step: 5, epoch: 2.5, seconds: 1 },
+    { kind: "best", step: 15, epoch: 7.5, seconds: 3 },
+    { kind: "best", step: 20, epoch: 10, seconds: 4 },
+    { kind: "best", step: 35, epoch: 10, seconds: 4 },
+  ]);
 });
 
 test("a history keeps its first and its newest entry, in bounded memory", () => {

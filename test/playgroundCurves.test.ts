@@ -54,7 +54,7 @@ test("epochs behind a change of the batch stay what they were", () => {
   history.add({ step: 200, ...rest }, 1);
   history.mark(210, 3, 1);
   expect(history.entries.map(({ epoch }) => epoch)).toEqual([10, 110]);
-  expect(history.marks).toEqual([{ step: 210, seconds: 3, epoch: 120 }]);
+  expect(history.marks).toEqual([{ kind: "diverged", step: 210, seconds: 3, epoch: 120 }]);
 });
 
 test("the value nearest to the pointer counts, within a line", () => {

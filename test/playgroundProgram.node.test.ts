@@ -3,11 +3,12 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { runnerImport } from "vite";
 import { afterAll, expect, test, vi } from "vitest";
-import { acquire, createModel, network } from "../src/index.ts";
+import { acquire, network } from "../src/index.ts";
 import { pointsOf, sessionOf } from "../src/web/playground/setup.ts";
 import { weightsJson } from "../src/web/playground/weightFiles.ts";
 import { defaults, type PlaygroundState } from "../src/web/playground/state.ts";
 import { typescriptProgram } from "../src/web/playground/typescriptProgram.ts";
+import { createTrainee, optionsFrom } from "../src/web/worker/trainee.ts";
 import { shaders } from "../vite.shaders.ts";
 
 // "Copy as TypeScript" is run, with the library in place of the package, and trains the very network of the page.
@@ -31,11 +32,41 @@ const states: Record<string, PlaygroundState> = {
     initializer: "heNormal",
     seed: 5,
   },
+  "all that regularises, and an average": {
+    ...defaults,
+    schedule: "cosine",
+    scheduleSteps: 20,
+    warmUp: 5,
+    weightDecay: 0.01,
+    l1: 0.001,
+    dropout: 0.2,
+    labelSmoothing: 0.1,
+    clipNorm: 0.5,
+    ema: 0.9,
+    layers: [
+      { width: 5, activation: "relu" },
+      { width: 4, activation: "tanh" },
+    ],
+  },
+  "a training that stops early": {
+    ...defaults,
+    data: "gauss",
+    noise: 50,
+    share: 10,
+    learningRate: 0.3,
+    schedule: "cosineRestarts",
+    scheduleSteps: 300,
+    ema: 0.9,
+    patience: 100,
+  },
+  "muon without its momentum": { ...defaults, optimizer: "muon", momentum: 0 },
 };
+/** Steps of each; the last one stops before. */
+const stepsOf = (state: PlaygroundState): number => (state.patience > 0 ? 600 : 30);
 
 test.each(Object.entries(states))("%s: the program trains the network of the page", async (name, state) => {
   const split = pointsOf(state);
-  const program = typescriptProgram(state, split, 30);
+  const program = typescriptProgram(state, split, stepsOf(state));
   expect(program).toContain('from "thalweg"');
   const file = join(folder, `${name.replaceAll(" ", "-")}.ts`);
   writeFileSync(file, program.replace('"thalweg"', JSON.stringify(resolve("src/index.ts"))));
@@ -43,14 +74,14 @@ test.each(Object.entries(states))("%s: the program trains the network of the pag
   await runnerImport(file, { configFile: false, logLevel: "error", plugins: [shaders()] });
   const lines = log.mock.calls.map((parts) => parts);
   log.mockRestore();
-  expect(lines.at(-2)![0]).toMatch(/^step 30: loss \d.*, on test points \d/);
-  const { network: options, data, ...others } = sessionOf(state, split, undefined);
+  expect(lines.at(-2)![0]).toMatch(/^step \d+: loss \d.*, on test points \d/);
+  const session = sessionOf(state, split, undefined);
   const device = await acquire();
-  const settings = { device, seed: state.seed, ...(others.initializer && { initializer: others.initializer }) };
-  const model = await createModel(network(options), settings);
-  const { optimizer, batchSize, orderSeed } = others;
-  await model.fit(data, { optimizer, batchSize, seed: orderSeed!, steps: 30 });
-  const rows = data.inputs.subarray(0, 4 * options.inputs);
+  const { model } = await createTrainee(device, session);
+  const { steps } = await model.fit(session.data, { ...optionsFrom(session, 0), steps: stepsOf(state) });
+  expect(lines.at(-2)![0]).toContain(`step ${steps}: `);
+  expect(steps < stepsOf(state)).toBe(state.patience > 0);
+  const rows = session.data.inputs.subarray(0, 4 * session.network.inputs);
   expect(lines.at(-1)).toEqual([device.name, await model.predict(rows)]);
   model.dispose();
   device.dispose();

@@ -234,16 +234,38 @@ test("networks that diverge are marked, and the others go on", async () => {
     "?data=plane&net=4-relu&loss=meanSquaredError&opt=sgd&x=learningRate~0.001~90~12&y=seed~1~0~8&steps=200&metric=testLoss",
   );
   await finished();
-  const stopped = Number(await figure("stopped"));
-  expect(stopped).toBeGreaterThan(5);
-  expect(stopped).toBeLessThan(96);
+  const diverged = Number(await figure("diverged"));
+  expect(diverged).toBeGreaterThan(5);
+  expect(diverged).toBeLessThan(96);
   const { x, y } = await placeOf(11, 4);
   await page.mouse.move(x, y);
-  await eventually(reading).toContain("stopped: its numbers are not finite any more");
+  await eventually(reading).toContain("diverged: its numbers are not finite any more");
   await page.click(".map-numbers summary");
   const lastRow = () =>
     page.$eval(".map-numbers tbody tr:last-child", (row) => [...row.children].map((cell) => cell.textContent));
   await eventually(lastRow).toEqual(["90", "–", "–", "–", "8"]);
+});
+
+test("networks that stop early are marked and counted, and open as they were at their best", async () => {
+  await open(`${small.replace("steps=200", "steps=600")}&noise=50&schedule=linear&dropout=0.1&patience=100`);
+  await finished();
+  const early = Number(await figure("early"));
+  expect(early).toBeGreaterThan(10);
+  expect(await figure("saved")).toMatch(/^[1-9]\d? %$/);
+  expect(await page.$eval(".rate-curve figcaption", (found) => found.textContent)).toMatch(
+    /^Rate at step [\d,]+: [\d.]+ %$/,
+  );
+  expect(await page.$$eval(".legend-mark", (all) => all.map((mark) => mark.checkVisibility()))).toEqual([true, true]);
+  const { x, y } = await placeOf(10, 5);
+  await page.mouse.move(x, y);
+  await eventually(reading).toMatch(/ · stopped early at step [\d,]+, best at \d+$/);
+  const [, loss, best] = /test rows ([\d.]+) .*best at (\d+)$/.exec(await reading())!;
+  expect(await violationsOf(page)).toEqual([]);
+  await page.mouse.click(x, y);
+  await eventually(hash).toMatch(/^#\/playground\?.*patience=100/);
+  await eventually(() => figure("step")).toBe(best!);
+  const shown = await page.$eval("[data-score='test loss']", (found) => Number(found.textContent));
+  expect(shown).toBe(Number(loss));
 });
 
 test("a population out of sight goes on, and after its GPU process has died from the step it had reached", async () => {

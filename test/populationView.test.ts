@@ -18,6 +18,7 @@ import {
 } from "../src/web/population/state.ts";
 import { StepRate } from "../src/web/population/stepRate.ts";
 import { sessionSettings } from "../src/web/population/training.ts";
+import { scheduleOf } from "../src/web/playground/schedules.ts";
 import { ticksOf } from "../src/web/population/ticks.ts";
 import { shortNumber } from "../src/web/shortNumber.ts";
 import type { SessionSettings } from "../src/web/worker/protocol.ts";
@@ -201,7 +202,7 @@ test("a grid is halved along its longer side until it is small enough", () => {
   expect(networksOf(shrunk(grid, 0.5))).toBe(1);
 });
 
-test("the best networks are found, and those that have stopped are none", () => {
+test("the best networks are found, and those that have diverged are none", () => {
   const values = [3, Number.NaN, 1, 2, 0.5, 9, 1];
   expect(bestNetworks(values, true, 3)).toEqual([4, 2, 6]);
   expect(bestNetworks(values, false, 2)).toEqual([5, 0]);
@@ -212,8 +213,8 @@ test("columns are told in numbers", () => {
   const values = Float32Array.from({ length: 15 }, (_, network) => (network === 7 ? Number.NaN : network));
   const columns = summarizeColumns({ columns: rates, rows: seeds }, values);
   expect(columns.map(({ value }) => value)).toEqual([1e-4, 1e-3, 0.01, 0.1, 1]);
-  expect(columns[0]).toMatchObject({ lowest: 0, median: 5, highest: 10, stopped: 0 });
-  expect(columns[2]).toMatchObject({ lowest: 2, highest: 12, stopped: 1 });
+  expect(columns[0]).toMatchObject({ lowest: 0, median: 5, highest: 10, diverged: 0 });
+  expect(columns[2]).toMatchObject({ lowest: 2, highest: 12, diverged: 1 });
 });
 
 /** Parameters after some steps, as the session's trainee takes them. */
@@ -232,9 +233,19 @@ test("the network of a cell is the one that its address opens in the playground,
     { columns: axisOf("learningRate", 3), rows: axisOf("seed", 2) },
     { columns: axisOf("momentum", 3), rows: axisOf("weightDecay", 2) },
   ];
+  const regular = {
+    schedule: "cosine",
+    warmUp: 3,
+    dropout: 0.2,
+    clipNorm: 0.1,
+    l1: 0.01,
+    labelSmoothing: 0.1,
+  } as const;
   for (const grid of grids) {
-    const state = { ...defaultState, grid, steps: 12 };
+    const base = { ...defaultState.base, ...(grid === grids[1] && regular) };
+    const state = { ...defaultState, base, grid, steps: 12 };
     const settings = sessionSettings(state);
+    if (grid === grids[1]) expect(settings.schedule).toEqual(scheduleOf({ ...base, scheduleSteps: 9 }));
     const all = await train(settings, 12);
     const each = all.length / 6;
     for (const network of [0, 4, 5]) {

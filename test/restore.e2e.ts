@@ -99,6 +99,26 @@ test("a refused offer is forgotten, and another tab gets none", async () => {
   await page.close();
 }, 120_000);
 
+test("what a crashed tab has kept is offered in another one, what a closed one has kept is not", async () => {
+  page = await host.open(image);
+  await eventually(async () => Math.max(0, ...(await keptSteps()))).toBeGreaterThan(0);
+  const client = await page.createCDPSession();
+  const gone = new Promise((resolve) => page.once("error", resolve));
+  client.send("Page.crash").catch(() => {}); // it does not live to answer
+  await gone;
+  await page.close();
+  page = await host.open(image);
+  await eventually(notices).toContain("was left at step");
+  await press("Restore");
+  await eventually(notices).toContain("as if it had never stopped");
+  await eventually(async () => Math.max(0, ...(await keptSteps()))).toBeGreaterThan(0);
+  await page.close();
+  page = await host.open(image);
+  await eventually(stepNow).toBeGreaterThan(0);
+  expect(await notices()).not.toContain("left at step");
+  await page.close();
+}, 120_000);
+
 test("a picture of the reader's is kept with its training", async () => {
   page = await host.open(image);
   await page.evaluate(async () => {

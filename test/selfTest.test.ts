@@ -26,7 +26,7 @@ test.each(Object.entries(devices))("%s passes, with a graph of its own and one o
   expect(graphs.map(({ name }) => name.split(": ")[1])).toEqual([
     "outputs",
     "gradients",
-    "12 steps of sgd",
+    "12 steps of muon",
     "outputs",
     "gradients",
     "12 steps of sgd",

@@ -1,10 +1,23 @@
 import { expect, test } from "vitest";
-import { acquire, adam, type Dataset, dense, type NetworkOptions, sgd } from "../src/index.ts";
+import {
+  acquire,
+  adam,
+  cosine,
+  createModel,
+  type Dataset,
+  dense,
+  dropout,
+  type NetworkOptions,
+  network,
+  scheduleFunction,
+  sgd,
+} from "../src/index.ts";
 import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { findFitting } from "../src/web/worker/fitting.ts";
 import { nextSteps } from "../src/web/worker/pacing.ts";
 import type { FromWorker, SessionSettings, ToWorker } from "../src/web/worker/protocol.ts";
 import { TrainingSession } from "../src/web/worker/session.ts";
+import { optionsFrom } from "../src/web/worker/trainee.ts";
 import { hasThreads } from "../src/backend/wasm/workerHost.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { withWorkers } from "./support/workers.ts";
@@ -14,7 +27,13 @@ import { withWorkers } from "./support/workers.ts";
 interface Options {
   readonly scale: number;
 }
-type Message = FromWorker<{ readonly weights: number[]; readonly scale: number }>;
+interface Content {
+  readonly weights: number[];
+  readonly scale: number;
+  /** Step after which early stopping has stopped it, and of its best weights. */
+  readonly stopped: readonly [number, number] | undefined;
+}
+type Message = FromWorker<Content>;
 type Kind = Message["type"];
 
 const net: NetworkOptions = { inputs: 2, layers: [dense(6, "tanh"), dense(1, "tanh")], loss: "meanSquaredError" };
@@ -37,16 +56,18 @@ const settings: SessionSettings<Options> = {
 class Page {
   readonly messages: Message[] = [];
   readonly devices: GpuDevice[] = [];
-  readonly session: TrainingSession<Options, { weights: number[]; scale: number }>;
+  readonly session: TrainingSession<Options, Content>;
   isQuick = true;
   acquired = 0;
   #waiting: (() => void)[] = [];
 
   constructor(maxBufferBytes?: number) {
     this.session = new TrainingSession(
-      async ({ model, options }) => {
+      async ({ model, options, earlyStopping, isFinished }) => {
         const weights = Array.from(await model.readParameters());
-        return { content: { weights, scale: options.scale } };
+        const stopped: Content["stopped"] =
+          isFinished && earlyStopping ? [earlyStopping.stoppedSteps[0]!, earlyStopping.bestSteps[0]!] : undefined;
+        return { content: { weights, scale: options.scale, stopped } };
       },
       (run, message) => {
         expect(run).toBe(1);
@@ -131,6 +152,61 @@ test("step by step, and as many as asked for, is one training", async () => {
   other.start();
   other.send({ type: "step", steps: 9 });
   expect((await other.message("frame", ({ step }) => step === 9)).content).toEqual(content);
+});
+
+test("early stopping ends a training with its best weights, however many steps are between two frames", async () => {
+  const validation = { inputs: data.inputs.slice(0, 40), targets: data.targets.slice(0, 20).map((target) => -target) };
+  const regular = {
+    validation,
+    earlyStopping: { patience: 2, interval: { steps: 8 } },
+    clipNorm: 1,
+    labelSmoothing: 0.1,
+  };
+  const net01 = { ...net, layers: [dense(6, "tanh"), dense(1)], loss: "binaryCrossEntropy" } as const;
+  const rows = { ...data, targets: data.targets.map((target) => (target + 1) / 2) };
+  const held = {
+    ...regular,
+    validation: { ...validation, targets: validation.targets.map((target) => (target + 1) / 2) },
+  };
+  const own = {
+    ...held,
+    network: net01,
+    data: rows,
+    dropout: 0.2,
+    optimizer: adam({ learningRate: 0.1 }),
+    strategy: "layered",
+  } as const;
+  await using page = new Page();
+  page.start({ ...own, device: "wasm" }, "full");
+  const { step } = await page.message("paused", ({ isFinished }) => isFinished);
+  const { content } = page.messages.findLast((message) => message.type === "frame")!;
+  expect(content.stopped![0]).toBe(step);
+  expect(content.stopped![1]).toBe(step - 16);
+  await using other = new Page();
+  other.start({ ...own, device: "wasm" });
+  for (let sent = 0; sent < step + 6; sent += 3) other.send({ type: "step", steps: 3 });
+  await other.message("paused", ({ isFinished }) => isFinished);
+  const last = await other.message("frame", (frame) => frame.content.stopped !== undefined);
+  expect([last.step, last.content]).toEqual([step, content]);
+  const device = await acquire({ device: "wasm" });
+  const layers = [dense(6, "tanh"), dropout(0.2), dense(1)];
+  using model = await createModel(network({ ...net01, layers }), { device, seed: 3 });
+  const { batchSize, optimizer, strategy } = { ...settings, ...own };
+  await model.fit(rows, { ...held, optimizer, batchSize, strategy, steps: 500 });
+  expect(Array.from(await model.readParameters())).toEqual(content.weights);
+  await using late = new Page();
+  late.start({ ...own, device: "wasm", firstStep: 100 }, "full");
+  await late.message("paused", ({ isFinished }) => isFinished);
+  const { content: told } = late.messages.findLast((message) => message.type === "frame")!;
+  expect(told.stopped).toEqual([step + 100, step + 100 - 16]);
+});
+
+test("a training that begins at a later step has the schedule of that step", () => {
+  const schedule = cosine({ steps: 50, floor: 0.1 });
+  const factorAt = scheduleFunction(schedule, 1);
+  const late = scheduleFunction(optionsFrom({ ...settings, schedule }, 20).schedule as typeof schedule, 1);
+  expect([0, 7, 30, 40].map(late)).toEqual([20, 27, 50, 60].map(factorAt));
+  expect(optionsFrom({ ...settings, schedule }, 0).schedule).toBe(schedule);
 });
 
 test("a page that shows no frames gets no more, and training goes on", async () => {

@@ -87,6 +87,19 @@ test.each<[string, (request: Trained["request"]) => Trained["request"]]>([
   close(trained);
 });
 
+test("its progress is told, over the runs that measure the bound too", async () => {
+  const trained = await train("tanh", "softmaxCrossEntropy", adam({ learningRate: 0.01 }), 3000);
+  const told: { readonly done: number; readonly total: number }[] = [];
+  await verifyTraining(trained.model, { ...trained.request, onProgress: (progress) => told.push(progress) });
+  expect(told.length).toBeGreaterThan(0);
+  for (const [at, { done, total }] of told.entries()) {
+    expect(total).toBe(9000);
+    expect(done).toBeGreaterThan(told[at - 1]?.done ?? 0);
+    expect(done).toBeLessThanOrEqual(total);
+  }
+  close(trained);
+});
+
 test("one wrong parameter is found and named", async () => {
   const trained = await train("tanh", "meanSquaredError", sgd({ learningRate: 0.1 }));
   const parameters = (await trained.model.readParameters()).slice();

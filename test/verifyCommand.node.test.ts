@@ -5,7 +5,7 @@ import { type GpuDevice, ownerOf } from "../src/backend/webgpu/device.ts";
 import type { TrainFlags } from "../src/cli/trainFlags.ts";
 import { createOutput } from "../src/cli/output.ts";
 import type { Session } from "../src/cli/training.ts";
-import { exitCodeOfChecks, requireVerified, verify } from "../src/cli/verify.ts";
+import { announceLength, exitCodeOfChecks, requireVerified, verify } from "../src/cli/verify.ts";
 import { acquire, createModel, dense, network, sgd, type Progress, type Verification } from "../src/node.ts";
 
 const passed: Verification = {
@@ -35,6 +35,25 @@ test.each([
 ])("%s does not", (_, verified) => {
   expect(exitCodeOfChecks(verified)).toBe(0);
   expect(() => requireVerified(verified)).not.toThrow();
+});
+
+test("a check of more than ten seconds is said to be long, once, after a second", () => {
+  let nowMs = 0;
+  const now = vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+  const lengthOf = (perStepMs: number): string[] => {
+    const lines: string[] = [];
+    nowMs = 0;
+    const announce = announceLength({ ...createOutput({}), info: (_, text) => void lines.push(text) });
+    for (let done = 1; done <= 30; done++) {
+      nowMs += perStepMs;
+      announce({ done, total: 30 });
+    }
+    return lines;
+  };
+  expect(lengthOf(100)).toEqual([]);
+  expect(lengthOf(600)).toEqual(["this takes about 0:17; the model is saved, and Ctrl-C ends the check"]);
+  expect(lengthOf(5000)).toEqual(["this takes about 2:25; the model is saved, and Ctrl-C ends the check"]);
+  now.mockRestore();
 });
 
 test("a training that a GPU handed over to WebAssembly is repeated on WebGPU", async () => {

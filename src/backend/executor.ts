@@ -94,11 +94,39 @@ export interface HalvingState {
   readonly finalLosses: FloatArray;
 }
 
+/** What an event told of a training, as its history has it: src/model/history.ts. */
+export interface HistoryEntry {
+  readonly epoch: number;
+  readonly step: number;
+  /** Mean of the finite losses of the steps since the entry before. */
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Since the first step, without the time between an interruption and the resumption. */
+  readonly elapsedMs: number;
+  /** Scores on the validation rows, and metrics where some were asked for. */
+  readonly validation?: (Scores & { readonly loss: number; readonly accuracy: number | undefined }) | undefined;
+}
+
+/** The course of a training until a state. */
+export interface HistoryState {
+  /** Epochs from this one on are known, counted from 0. */
+  readonly firstEpoch: number;
+  /** Sums and numbers of the finite losses of the epochs that are done. */
+  readonly sums: Float64Array;
+  readonly counts: Float64Array;
+  /** The same of the epoch under way, and of the steps since the newest entry; with the number of steps of the epoch that are known. */
+  readonly open: { readonly sum: number; readonly count: number; readonly steps: number };
+  readonly since: { readonly sum: number; readonly count: number };
+  readonly elapsedMs: number;
+  readonly entries: readonly HistoryEntry[];
+}
+
 /** What the trainer goes on from, apart from what the run computes: an entry for each feature that keeps something between events. */
 export interface TrainerState {
   readonly earlyStopping?: EarlyStoppingState;
   readonly reduceOnPlateau?: PlateauState;
   readonly halving?: HalvingState;
+  readonly history?: HistoryState;
 }
 
 /** What a training has to have in common with the one that it goes on with: the rows of every step, and the moments' meaning. */

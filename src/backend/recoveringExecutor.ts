@@ -1,4 +1,4 @@
-import { GpuLost, KernelRefused, ShaderFailed } from "../errors.ts";
+import { Disposed, GpuLost, KernelRefused, ShaderFailed } from "../errors.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 import { createExecutor } from "./createExecutor.ts";
@@ -229,6 +229,7 @@ export class RecoveringExecutor implements Executor {
     const create = async (executor: Executor): Promise<TrainingRun> => {
       const run = await executor.createRun(this.#possible(settings));
       this.#creators.set(run, executor);
+      if (this.#isDisposed) run.dispose(); // nobody waits for it any more
       return run;
     };
     return this.untilDisposed(this.#recovering(create, isOpen));
@@ -253,7 +254,14 @@ export class RecoveringExecutor implements Executor {
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    this.#waits.end(disposedFault("model"));
+    this.#waits.end(
+      new Disposed({
+        place: "model",
+        expected: "a model that lives until what it computes is done",
+        got: "dispose() before that",
+        fix: "end a training by its signal, and await what is under way, then dispose the model",
+      }),
+    );
     this.#executor.dispose();
   }
 }

@@ -1,6 +1,6 @@
 // The loss of one sample in float64: what the CPU reference trains by, and what outputs are scored by on any device.
 
-import { compileFloat64, type Float64Program } from "../math/float64.ts";
+import { compileFloat64, float64Function, type Float64Program } from "../math/float64.ts";
 import { lossFunction } from "../math/lossFunction.ts";
 import type { ElementLoss } from "../math/losses.ts";
 import type { Loss } from "../graph/network.ts";
@@ -11,15 +11,24 @@ function compile(name: ElementLoss): Float64Program {
   return compileFloat64([value, slope], ["y", "t"]);
 }
 
-const compiled = new Map<string, Float64Program>();
-const compiledOwn = new WeakMap<object, Float64Program>();
-
-function compiledOf(loss: ElementLoss): Float64Program {
-  const known = (typeof loss === "string" ? compiled.get(loss) : compiledOwn.get(loss)) ?? compile(loss);
-  if (typeof loss === "string") compiled.set(loss, known);
-  else compiledOwn.set(loss, known);
-  return known;
+/** Compiles a loss once. */
+function remembered<Compiled>(compileOne: (loss: ElementLoss) => Compiled): (loss: ElementLoss) => Compiled {
+  const compiled = new Map<string, Compiled>();
+  const compiledOwn = new WeakMap<object, Compiled>();
+  return (loss) => {
+    const known = (typeof loss === "string" ? compiled.get(loss) : compiledOwn.get(loss)) ?? compileOne(loss);
+    if (typeof loss === "string") compiled.set(loss, known);
+    else compiledOwn.set(loss, known);
+    return known;
+  };
 }
+
+const compiledOf = remembered(compile);
+
+/** The loss of one value in float64, as a function of output and target. */
+export const elementLossFunction = remembered((name): ((output: number, target: number) => number) =>
+  float64Function(lossFunction(name).loss, ["y", "t"]),
+);
 
 /** [loss, its derivative by output] of one value, in float64. */
 export function elementLoss(loss: ElementLoss, output: number, target: number): [number, number] {

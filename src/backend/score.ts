@@ -1,8 +1,7 @@
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
-import type { Loss } from "../graph/network.ts";
 import { largestAt } from "../math/softmax.ts";
 import type { Scores } from "./executor.ts";
-import { lossScale, sampleLoss } from "./sampleLoss.ts";
+import { elementLossFunction, lossScale, sampleLoss } from "./sampleLoss.ts";
 
 /** Sums over rows, [members]. */
 export interface Tallies {
@@ -17,13 +16,6 @@ export const createTallies = (members: number): Tallies => ({
   hits: new Float64Array(members),
 });
 
-/** Right answers among the outputs of one row. */
-function hitsOf(loss: Loss, outputs: Float64Array, targets: Float64Array): number {
-  if (loss === "softmaxCrossEntropy") return largestAt(outputs) === largestAt(targets) ? 1 : 0;
-  if (loss !== "binaryCrossEntropy") return 0;
-  return outputs.reduce((count, logit, column) => count + (logit > 0 === targets[column]! > 0.5 ? 1 : 0), 0);
-}
-
 /** One member's outputs and the targets, [rows, outputs]. */
 export interface ScoredRows {
   readonly outputs: Float64Array;
@@ -32,15 +24,33 @@ export interface ScoredRows {
   readonly weights?: ArrayLike<number> | undefined;
 }
 
-/** Adds rows to the sums of a member. CPU reference of `shaders/score.wgsl`. */
-export function score({ loss, outputs: width }: AnyNetwork, rows: ScoredRows, tallies: Tallies, member: number): void {
+/** Of softmaxCrossEntropy, whose loss is of a row as a whole. */
+function scoreRows(width: number, rows: ScoredRows, tallies: Tallies, member: number): void {
   const unused = new Float64Array(width);
   for (let at = 0; at < rows.targets.length; at += width) {
     const outputs = rows.outputs.subarray(at, at + width);
     const targets = rows.targets.subarray(at, at + width);
     const weight = rows.weights?.[at / width] ?? 1;
-    tallies.losses[member]! += weight * sampleLoss(loss, outputs, targets, unused);
-    tallies.hits[member]! += weight * hitsOf(loss, outputs, targets);
+    tallies.losses[member]! += weight * sampleLoss("softmaxCrossEntropy", outputs, targets, unused);
+    tallies.hits[member]! += largestAt(outputs) === largestAt(targets) ? weight : 0;
+  }
+}
+
+/** Adds rows to the sums of a member. CPU reference of `shaders/score.wgsl`. */
+export function score({ loss, outputs: width }: AnyNetwork, rows: ScoredRows, tallies: Tallies, member: number): void {
+  if (loss === "softmaxCrossEntropy") return scoreRows(width, rows, tallies, member);
+  const { outputs, targets, weights } = rows;
+  const lossOf = elementLossFunction(loss);
+  const hasClasses = loss === "binaryCrossEntropy";
+  for (let at = 0; at < targets.length; at += width) {
+    let [total, right] = [0, 0];
+    for (let place = at; place < at + width; place++) {
+      total += lossOf(outputs[place]!, targets[place]!);
+      if (hasClasses && outputs[place]! > 0 === targets[place]! > 0.5) right++;
+    }
+    const weight = weights?.[at / width] ?? 1;
+    tallies.losses[member]! += weight * total;
+    tallies.hits[member]! += weight * right;
   }
 }
 

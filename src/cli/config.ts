@@ -148,6 +148,15 @@ async function applyConfig(command: Command): Promise<ReadonlyMap<string, string
   const places = new Map<string, string>();
   const file: string | undefined = command.getOptionValue("config");
   if (file === undefined) return places;
+  if (file === "-" && command.args[0] === "-") {
+    const expected = "another source than the table's";
+    throw new InvalidInput({
+      place: "--config -",
+      expected,
+      got: "stdin for both",
+      fix: "name a file for one of them",
+    });
+  }
   const bytes = await readBytes(file, "a configuration: options as JSON");
   const { parseConfig } = await import("./configFile.ts");
   for (const entry of parseConfig(new TextDecoder().decode(bytes), placeOf(file))) {

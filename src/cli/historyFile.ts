@@ -1,4 +1,4 @@
-import type { Progress } from "../node.ts";
+import type { History, Progress } from "../node.ts";
 import { InvalidInput } from "../node.ts";
 import type { HistoryPoint } from "./historyPicture.ts";
 import { byteSize } from "./numbers.ts";
@@ -34,7 +34,10 @@ function formatOf(file: string): Format {
   });
 }
 
-const pointOf = ({ epoch, step, loss, validation, learningRate, elapsedMs }: Progress): HistoryPoint => ({
+/** An entry of the library's history, or the last event. */
+type Told = History["entries"][number];
+
+const pointOf = ({ epoch, step, loss, validation, learningRate, elapsedMs }: Told): HistoryPoint => ({
   epoch,
   step,
   loss,
@@ -72,7 +75,8 @@ export class HistoryFile {
   readonly file: OutputFile;
   readonly #format: Format;
   readonly #epochs: number;
-  readonly #points: HistoryPoint[] = [];
+  /** The last event that was told: of a run that is cut off it is no entry of the history. */
+  #last: Progress | undefined;
 
   /** @throws InvalidInput where the file cannot be written, or has another ending */
   constructor({ file, inputs, others, force, epochs }: HistoryRequest) {
@@ -82,28 +86,39 @@ export class HistoryFile {
     this.file = claimOutput({ file, flag: "--history", kind, inputs, others, force });
   }
 
-  /** A view that records what it shows. */
+  /** A view whose events are on the epochs of the history. */
   watching(view: ProgressView): ProgressView {
     return {
       ...view,
       logInterval: { epochs: Math.ceil(this.#epochs / mostPoints) },
       show: (progress) => {
-        this.#points.push(pointOf(progress));
+        this.#last = progress;
         view.show(progress);
       },
     };
   }
 
-  async #text(lossName: string): Promise<string> {
-    if (this.#format === "csv") return historyCsv(this.#points);
-    if (this.#format === "json") return `${jsonText({ kind: "thalweg history", lossName, points: this.#points })}\n`;
+  /** Those before an interruption too, where the run was resumed. */
+  #pointsOf(entries: readonly Told[]): HistoryPoint[] {
+    const told = entries.at(-1)?.step ?? 0;
+    const rest = this.#last && this.#last.step > told ? [this.#last] : [];
+    return [...entries, ...rest].map((own) => pointOf(own));
+  }
+
+  async #text(lossName: string, entries: readonly Told[]): Promise<string> {
+    const points = this.#pointsOf(entries);
+    if (this.#format === "csv") return historyCsv(points);
+    if (this.#format === "json") return `${jsonText({ kind: "thalweg history", lossName, points })}\n`;
     const { historyPicture } = await import("./historyPicture.ts"); // the libraries that draw are large
-    return historyPicture(this.#points, lossName);
+    return historyPicture(points, lossName);
   }
 
   /** @returns what to tell of it */
-  async write(lossName: string, isFinished: boolean): Promise<string> {
-    const bytes = new TextEncoder().encode(documentText(await this.#text(lossName)));
+  async write(
+    lossName: string,
+    { history, isFinished }: { readonly history: History | undefined; readonly isFinished: boolean },
+  ): Promise<string> {
+    const bytes = new TextEncoder().encode(documentText(await this.#text(lossName, history?.entries ?? [])));
     const kept = this.file.write(bytes, isFinished);
     return `${this.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
   }

@@ -41,7 +41,6 @@ import {
   save,
   type SessionOptions,
   scoreHeldOut,
-  stepsPerEpoch,
   tellStopping,
 } from "./training.ts";
 import { exitCodeOfChecks, isVerified, requireVerified, verify } from "./verify.ts";
@@ -87,7 +86,9 @@ async function conclude(
   const { output, interrupts } = session;
   requireConverged(session, outcome);
   const written = await save(session, outcome);
-  const history = await session.history?.write(nameOf(session.model.network.loss), outcome.finished);
+  const { model } = session;
+  const course = { history: model.history, isFinished: outcome.finished };
+  const history = await session.history?.write(nameOf(model.network.loss), course);
   const saved = (): void => {
     if (history !== undefined) output.result("history", history);
     output.result("saved", written);
@@ -156,12 +157,11 @@ async function createTrainingModel(
   });
 }
 
-const stepsOf = (flags: TrainFlags, prepared: Prepared): number => flags.epochs * stepsPerEpoch(flags, prepared);
-
-/** A run whose last step was done when it was cut off. */
-function doneBefore({ output }: Session<TrainFlags>, { step }: Checkpoint): Outcome {
-  output.info("", `all ${grouped(step)} steps had been done; more --epochs go on`);
-  return { last: undefined, finished: true, stepsBefore: step };
+/** A run may have been cut off when its last step was done, before its model was saved. @returns whether it was */
+function tellDone({ output, options }: Session<TrainFlags>, { last }: Outcome): boolean {
+  if (options.resume === undefined || last?.step !== options.resume.step) return false;
+  output.info("", `all ${grouped(last.step)} steps had been done; more --epochs go on`);
+  return true;
 }
 
 const command = "train";
@@ -210,9 +210,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
     const say = (text: string): void => output.info("", text);
     const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => say(lostNote(why)) };
     const model = await createTrainingModel(flags, prepared.preprocessing, start);
-    const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
-    const goesOn = checkpoint && !isDone;
-    const options = { ...optionsOf(flags, prepared, optimizer), ...(goesOn && { resume: checkpoint }) };
+    const options = { ...optionsOf(flags, prepared, optimizer), ...(checkpoint && { resume: checkpoint }) };
     const { network, members } = model;
     const { preprocessing } = prepared;
     const contentOf = (state: Checkpoint) => {
@@ -228,11 +226,10 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
         flags.folds !== undefined && !resumed
           ? await tellFolds(session, metricOptions(flags, preprocessing))
           : undefined;
-      const initialParameters = isVerified(flags) && !isDone ? await model.readParameters() : undefined;
-      await conclude(session, isDone ? doneBefore(session, checkpoint) : await runTraining(session, view), {
-        initialParameters,
-        folds,
-      });
+      const initialParameters = isVerified(flags) ? await model.readParameters() : undefined;
+      const outcome = await runTraining(session, view);
+      const before = tellDone(session, outcome) ? undefined : initialParameters; // no step is left to verify
+      await conclude(session, outcome, { initialParameters: before, folds });
     } catch (error) {
       if (exitCodeOf(error) === exitCodes.diverged[0]) await checkpointing?.end(); // it would diverge again
       throw inOwnWords(error, table);

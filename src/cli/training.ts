@@ -63,8 +63,6 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
 export interface Outcome {
   readonly last: Progress | undefined;
   readonly finished: boolean;
-  /** The run had done all its steps before it was cut off. */
-  readonly stepsBefore?: number;
   /** The GPU was lost: the model is what was copied from it last. */
   readonly lost?: GpuLost;
 }
@@ -158,7 +156,7 @@ export async function runTraining(session: Session, view: ProgressView): Promise
 export async function save(session: Session, outcome: Outcome, trained = session): Promise<string> {
   const { model } = session;
   const { checkpoint } = model;
-  const steps = (outcome.lost ? checkpoint?.step : outcome.last?.step) ?? checkpoint?.step ?? outcome.stepsBefore ?? 0;
+  const steps = (outcome.lost ? checkpoint?.step : outcome.last?.step) ?? checkpoint?.step ?? 0;
   const parameters = outcome.lost ? checkpoint!.parameters : await model.readParameters();
   const bytes = modelBytes(session, { parameters, step: steps, finished: outcome.finished });
   const kept = session.file.write(bytes, outcome.finished);

@@ -1,3 +1,4 @@
+import type { ReadProgress } from "../data.ts";
 import {
   acquire,
   createModel,
@@ -11,7 +12,8 @@ import {
 } from "../node.ts";
 import { verificationLines } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { grouped } from "./numbers.ts";
+import { duration, grouped } from "./numbers.ts";
+import type { Output } from "./output.ts";
 import type { CommonFlags } from "./trainFlags.ts";
 import type { Outcome, Session } from "./training.ts";
 import { working } from "./work.ts";
@@ -34,6 +36,24 @@ export const isVerified = ({
   verify: own,
   verifyWebgpu: more,
 }: Pick<CommonFlags, "verify" | "verifyWebgpu">): boolean => own === true || more === true;
+
+/** After a second it is known how long a check takes; one of ten seconds is said to be long. */
+const measuredMs = 1000;
+const longMs = 10_000;
+
+/** Says once how long the check will take, where that is long. */
+export function announceLength(output: Output): (progress: ReadProgress) => void {
+  const startMs = performance.now();
+  let isKnown = false;
+  return ({ done, total }) => {
+    const ms = performance.now() - startMs;
+    if (isKnown || ms < measuredMs) return;
+    isKnown = true;
+    const leftMs = (ms * (total - done)) / done;
+    if (leftMs < longMs) return;
+    output.info("", `this takes about ${duration(leftMs)}; the model is saved, and Ctrl-C ends the check`);
+  };
+}
 
 /** What computed the steps: a GPU offloads a tiny network to WebAssembly. */
 const machineOf = async ({ model, prepared, options }: Session): Promise<DeviceKind> =>
@@ -97,9 +117,16 @@ async function verifyWebgpu(
 export async function verify(session: Session, outcome: Outcome, initialParameters: FloatArray): Promise<Verified> {
   const { model, prepared, options, output, flags, reductions, steps: done } = session;
   output.info("check", "taking the same steps in float64 on the CPU");
+  const announce = announceLength(output);
   const known = { ...(reductions && { reductions }), ...(done !== undefined && { steps: done }) };
   const request = { initialParameters, data: prepared.training, options, ...known };
-  const verification = await working(output, "comparing with float64", () => verifyTraining(model, request));
+  const verification = await working(output, "comparing with float64", (tell) => {
+    const onProgress = (progress: ReadProgress): void => {
+      tell(progress);
+      announce(progress);
+    };
+    return verifyTraining(model, { ...request, onProgress });
+  });
   for (const [index, line] of verificationLines(verification).entries())
     output.result(index === 0 ? "check" : "", line);
   const machine = await machineOf(session);

@@ -30,6 +30,14 @@ export const hyperParameterDefaults = {
   },
   adadelta: { learningRate: 1, rho: 0.9, epsilon: 1e-6, weightDecay: 0 },
   adamax: { ...adamDefaults, learningRate: 2e-3, weightDecay: 0 },
+  lbfgs: {
+    learningRate: 1,
+    maxIterations: 20,
+    maxEvaluations: 25,
+    historySize: 10,
+    toleranceGradient: 1e-7,
+    toleranceChange: 1e-9,
+  },
   muon: {
     learningRate: 1e-3,
     momentum: 0.95,

@@ -35,6 +35,15 @@ export interface Optimizer {
   /** adagrad: step t takes learningRate / (1 + (t − 1) · learningRateDecay), and the sum of squares begins at initialAccumulatorValue. */
   readonly learningRateDecay: number;
   readonly initialAccumulatorValue: number;
+  /** lbfgs: iterations and evaluations after which PyTorch's `step` would return, and the next would evaluate the same parameters again. */
+  readonly maxIterations: number;
+  readonly maxEvaluations: number;
+  /** lbfgs: pairs of differences that the direction is computed from. */
+  readonly historySize: number;
+  /** lbfgs: the largest gradient at which a member stays where it is. */
+  readonly toleranceGradient: number;
+  /** lbfgs: the change of the loss, or of the parameter that changes most, at which PyTorch's `step` would return; and the least slope. */
+  readonly toleranceChange: number;
   /** muon: iterations that make a matrix orthogonal, an integer from 1 to 99. */
   readonly newtonSchulzSteps: number;
   /** muon: multiplies directions by 0.2 √max(fanIn, fanOut) in place of √max(1, fanOut / fanIn): `adjust_lr_fn="match_rms_adamw"`. */
@@ -65,6 +74,11 @@ const unused: Omit<Optimizer, "name" | "own" | "around" | "factors"> = {
   rho: 0.9,
   learningRateDecay: 0,
   initialAccumulatorValue: 0,
+  maxIterations: 20,
+  maxEvaluations: 25,
+  historySize: 10,
+  toleranceGradient: 1e-7,
+  toleranceChange: 1e-9,
   newtonSchulzSteps: 5,
   matchRmsAdamW: false,
   hiddenOnly: false,
@@ -83,6 +97,10 @@ interface Range {
 const minNormalF32 = 2 ** -126;
 const magnitude: Range = { minimum: minNormalF32, below: maxF32, expected: "0, or an f32 from 1.18e-38 to 3.4e38" };
 const share: Range = { minimum: 0, below: 1, expected: "a number from 0 to below 1" };
+/** Counts that an f32 holds exactly. */
+const count: Range = { minimum: 1, below: 2 ** 24, expected: "an integer from 1 to 16777215", isInteger: true };
+/** A kernel keeps a number of each pair in workgroup memory. */
+const pairs: Range = { minimum: 1, below: 1025, expected: "an integer from 1 to 1024", isInteger: true };
 const iterations: Range = { minimum: 1, below: 100, expected: "an integer from 1 to 99", isInteger: true };
 
 /** Of hyper-parameters that are known to an own optimizer alone. */
@@ -109,12 +127,17 @@ const ranges = {
   initialAccumulatorValue: magnitude,
   newtonSchulzSteps: iterations,
   rateOfOthers: magnitude,
-} as const;
+  maxIterations: count,
+  maxEvaluations: count,
+  historySize: pairs,
+  toleranceGradient: magnitude,
+  toleranceChange: magnitude,
+} as const satisfies Record<string, Range>;
 type NumberName = keyof typeof ranges;
 
 /** Throws `InvalidInput` unless `value` is in the range of the hyper-parameter and an f32. */
 export function requireHyperParameter(place: string, name: string, value: unknown): void {
-  const range = Object.hasOwn(ranges, name) ? ranges[name as NumberName] : anyNumber;
+  const range: Range = Object.hasOwn(ranges, name) ? ranges[name as NumberName] : anyNumber;
   if (value !== 0 || range.isInteger) requireRange(place, value, range);
 }
 
@@ -172,8 +195,14 @@ export function createOptimizer(name: OptimizerName, options: object = {}): Opti
   }
   const hyperParameters = defaults[name];
   requireOptions(name, options, Object.keys(hyperParameters));
-  return checkOptimizer({ name, ...unused, ...hyperParameters, ...options });
+  return checkOptimizer({ name, ...unused, ...hyperParameters, ...evaluationsOf(options), ...options });
 }
+
+/** As many evaluations as PyTorch gives so many iterations. */
+const evaluationsOf = (options: object): Partial<Optimizer> =>
+  "maxIterations" in options
+    ? { maxEvaluations: Math.max(1, Math.floor((Number(options.maxIterations) * 5) / 4)) }
+    : {};
 
 /** Stochastic gradient descent, momentum and Nesterov as `torch.optim.SGD` defines them (dampening 0). */
 export const sgd = (options?: OptionsOf<"sgd">): Optimizer => createOptimizer("sgd", options);
@@ -207,6 +236,13 @@ export const adadelta = (options?: OptionsOf<"adadelta">): Optimizer => createOp
 
 /** Adamax (Kingma and Ba 2015), Adam by the largest gradient, as `torch.optim.Adamax` defines it. */
 export const adamax = (options?: OptionsOf<"adamax">): Optimizer => createOptimizer("adamax", options);
+
+/**
+ * L-BFGS (Liu and Nocedal 1989) with a strong-Wolfe line search, as `torch.optim.LBFGS(line_search_fn="strong_wolfe")`, for batches of all
+ * rows: a step of a training is one evaluation of the loss, and the model's parameters are those of the best point that it has come to.
+ * `maxEvaluations` is ⌊5/4 · maxIterations⌋ unless it is set.
+ */
+export const lbfgs = (options?: OptionsOf<"lbfgs">): Optimizer => createOptimizer("lbfgs", options);
 
 /** An own optimizer with these hyper-parameters. */
 export function ownOptimizer(name: string, own: OwnUpdate): Optimizer {

@@ -1,4 +1,5 @@
 import { InvalidInput } from "../errors.ts";
+import { lbfgsRows } from "./lbfgsState.ts";
 import { checkOptimizer, hyperParameterOf, type Optimizer, type OptimizerName, optimizerNames } from "./optimizer.ts";
 import { type OptimizerDefinition, optimizers } from "./optimizers.ts";
 import { type OptimizerUpdate, optimizerUpdate } from "./optimizerUpdate.ts";
@@ -39,12 +40,24 @@ export function updateOf(optimizer: Optimizer): OptimizerUpdate {
 /** Values that the optimizer keeps per parameter: momentum or moments. */
 export const momentCount = (optimizer: Optimizer): number => updateOf(optimizer).state.length;
 
-/** What each state is before the first step: the same number for all parameters, or "parameter". */
-export const initialState = (optimizer: Optimizer): readonly (number | "parameter")[] =>
-  updateOf(optimizer).initial.map((name) => {
+/** Whether the parameters of a member are updated together: by src/math/lbfgs.ts. */
+export const searchesLine = ({ name, own }: Optimizer): boolean => name === "lbfgs" && own === undefined;
+
+/** Rows [parameterCount] that a member's optimizer keeps: its momentum or moments, and what else it goes on from. */
+export const stateCount = (optimizer: Optimizer, parameterCount: number): number =>
+  momentCount(optimizer) + (searchesLine(optimizer) ? lbfgsRows(optimizer.historySize, parameterCount) : 0);
+
+/** What each of these rows is before the first step: the same number for all parameters, or "parameter". */
+export function initialState(optimizer: Optimizer, parameterCount: number): readonly (number | "parameter")[] {
+  if (searchesLine(optimizer)) {
+    const rows = stateCount(optimizer, parameterCount);
+    return Array.from({ length: rows }, (_, row) => (row === rows - 1 ? "parameter" : 0));
+  }
+  return updateOf(optimizer).initial.map((name) => {
     if (name === undefined || name === "parameter") return name ?? 0;
     return hyperParameterOf(optimizer, name) as number;
   });
+}
 
 /** Whether it makes the weights of dense layers orthogonal, as matrices: src/math/orthogonal.ts. */
 export const makesOrthogonal = (optimizer: Optimizer): boolean => updateOf(optimizer).direction !== undefined;

@@ -197,6 +197,13 @@ export const optimizers = {
       return { parameter: parameter.minus(rate.times(next).over(norm)), mean: next, largest: norm };
     },
   }),
+  // Parameters move by src/math/lbfgs.ts, which takes those of a member together.
+  lbfgs: define({
+    hyperParameters: hyperParameterDefaults.lbfgs,
+    state: [],
+    layeredOnly: "its line search takes all gradients of a member together",
+    update: ({ parameter }) => ({ parameter }),
+  }),
   // Jordan et al. 2024 for the weights of dense layers, AdamW for other parameters
   muon: define({
     hyperParameters: hyperParameterDefaults.muon,

@@ -264,9 +264,11 @@ export function factorAt(schedule: Schedule, step: number): number {
 }
 
 /**
- * Factor of the base value in a step, from 0: to draw a schedule, or to tell the rate of a step.
- * @param steps of the training, where a schedule does not say its own
+ * A schedule as a function of the step, from 0, that gives the factor of the base value: to draw it, or to go on from a step of it.
+ * @param steps of the training, where the schedule does not say its own
  * @throws InvalidInput
  */
-export const scheduleFactor = (schedule: Schedule, step: number, steps: number): number =>
-  factorAt(withLength(checkedSchedule("scheduleFactor", schedule), steps), step);
+export function scheduleFunction(schedule: Schedule, steps: number): (step: number) => number {
+  const own = withLength(checkedSchedule("scheduleFunction", schedule), steps);
+  return (at) => factorAt(own, at);
+}

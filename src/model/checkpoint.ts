@@ -5,12 +5,13 @@ import type {
   EarlyStoppingState,
   FloatArray,
   HalvingState,
+  HistoryState,
   PlateauState,
   RunSettings,
 } from "../backend/executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
-import { momentCount } from "../math/optimizerFunction.ts";
+import { stateCount } from "../math/optimizerFunction.ts";
 import { requireSameTraining } from "./fingerprint.ts";
 import type { Judging } from "./judging.ts";
 import { type Monitor, monitorName } from "./monitor.ts";
@@ -86,17 +87,33 @@ function requireHalving(state: HalvingState, { step }: Checkpoint, { members, ju
   }
 }
 
+function requireHistory({ sums, counts, open, since, entries, firstEpoch }: HistoryState): void {
+  requireInteger("train: resume: history.firstEpoch", firstEpoch, 0, 2 ** 48);
+  requireLength("history.sums", sums, sums?.length);
+  requireLength("history.counts", counts, sums.length);
+  const areSums = [open?.sum, open?.count, open?.steps, since?.sum, since?.count].every((own) => Number.isFinite(own));
+  if (areSums && Array.isArray(entries)) return;
+  const fix = "leave history out of trainer of the checkpoint, or go on from another one";
+  throw new InvalidInput({
+    place: "train: resume: history",
+    expected: "that of a checkpoint",
+    got: "another one",
+    fix,
+  });
+}
+
 /** Throws `InvalidInput` unless a training can go on from the state. */
 export function requireCheckpoint(state: Checkpoint, training: Resumed): void {
   const { network, members, settings, totalSteps } = training;
-  requireInteger("train: resume: step", state?.step, 0, totalSteps - 1);
+  requireInteger("train: resume: step", state?.step, 0, totalSteps);
   requireSameTraining(state, settings);
   const count = members * network.parameterCount;
   requireLength("parameters", state.parameters, count);
   requireFinite(state.parameters);
-  requireLength("moments", state.moments, momentCount(widestOptimizer(settings)) * count);
+  requireLength("moments", state.moments, stateCount(widestOptimizer(settings), network.parameterCount) * count);
   for (const name of ["nonFiniteSteps", "bestLosses", "bestSteps"] as const) requireLength(name, state[name], members);
-  const { earlyStopping, halving, reduceOnPlateau } = state.trainer ?? {};
+  const { earlyStopping, halving, history, reduceOnPlateau } = state.trainer ?? {};
+  if (history) requireHistory(history);
   if (halving) requireHalving(halving, state, training);
   if (earlyStopping) requireStopping(earlyStopping, state, training);
   if (reduceOnPlateau) requirePlateaus(reduceOnPlateau, state, training);

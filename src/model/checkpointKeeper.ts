@@ -72,6 +72,18 @@ export class CheckpointKeeper {
     return this.#run.readNonFinite();
   }
 
+  /** The parameters were written anew after `step` steps: the state has them, or is read once more, however large it is. */
+  async rewrite(step: number, anew: Required<Pick<Checkpoint, "parameters" | "trainer">>): Promise<void> {
+    await this.#reading;
+    if (this.#newest?.step === step) {
+      const parameters = this.#newest.parameters.slice() as FloatArray; // in the precision of the device
+      parameters.set(anew.parameters);
+      this.#newest = { ...this.#newest, parameters, trainer: anew.trainer };
+      return;
+    }
+    this.#keep(await this.#run.readCheckpoint(step));
+  }
+
   #startReading(step: number): void {
     const startMs = performance.now();
     const reading = this.#run.readCheckpoint(step).then(

@@ -143,12 +143,17 @@ export class Judge {
 
   /**
    * Judges members where it is time.
-   * @returns their scores, with what those end with that were stopped
+   * @returns their scores, with what those end with that were stopped; undefined where it is not time and nothing else asks
    */
-  async judge(step: number, { nonFiniteSteps, state }: Known): Promise<Evaluation> {
+  async judge(step: number, { nonFiniteSteps, state }: Known): Promise<Evaluation | undefined> {
     const { run, averaged } = this.#training;
     this.#nonFiniteSteps = nonFiniteSteps;
     this.#step = step;
+    if (!this.#judging.scoresAll && !this.isDue(step)) {
+      this.#isDone = this.#going.length === 0;
+      if (!averaged.isOn) await run.share(state?.parameters);
+      return undefined;
+    }
     const scores = await run.score();
     const judged = this.#going;
     this.#reduce(step, judged, scores);
@@ -174,9 +179,9 @@ export class Judge {
   }
 
   /** Gives all members the parameters that they end with. @returns their scores, by default those that were judged */
-  async restore(judged: Evaluation): Promise<Evaluation> {
+  async restore(judged: Evaluation | undefined): Promise<Evaluation> {
     const [stopper] = this.#stoppers; // early stopping and successive halving go without each other
-    if (!stopper) return judged;
+    if (!stopper) return judged ?? evaluationOf(await this.#training.run.score());
     return evaluationOf(await this.#training.run.scoreAs(await stopper.finalParameters()));
   }
 }

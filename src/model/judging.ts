@@ -26,6 +26,8 @@ export interface Judging {
   readonly metrics: readonly MetricName[];
   /** Steps from one judgement that comes again and again to the next; undefined where only halving judges. */
   readonly everySteps: number | undefined;
+  /** Whether every event tells scores, or only those that judge. */
+  readonly scoresAll: boolean;
 }
 
 interface JudgingContext extends Omit<HalvingContext, "monitor"> {
@@ -68,5 +70,7 @@ export function judgingOf(options: JudgingOptions, network: AnyNetwork, context:
   const metrics = new Set(monitored.flatMap((name) => (name === "loss" || name === "accuracy" ? [] : [name])));
   const every = [stopping, plateau].flatMap((rule) => (rule ? [rule.everySteps] : []));
   const everySteps = every.length > 0 ? Math.min(...every) : undefined;
-  return { stopping, plateau, halving: rungs, metrics: [...metrics], everySteps };
+  const given = [earlyStopping, reduceOnPlateau].filter((option) => option !== undefined);
+  const scoresAll = halving !== undefined || given.some(({ interval }) => interval === undefined);
+  return { stopping, plateau, halving: rungs, metrics: [...metrics], everySteps, scoresAll };
 }

@@ -1,12 +1,12 @@
 import type { Checkpoint, FloatArray, TrainerState } from "../backend/executor.ts";
-import type { AveragedParameters } from "./averagedParameters.ts";
+import type { ResultParameters } from "./resultParameters.ts";
 import type { MemberScores } from "./monitor.ts";
 import type { PackedRun } from "./packedRun.ts";
 
 /** Where members are trained and validated. */
 export interface JudgedPlace {
   readonly run: PackedRun;
-  readonly averaged: AveragedParameters;
+  readonly averaged: ResultParameters;
   readonly members: number;
 }
 

@@ -12,13 +12,14 @@ import { type Place, RecoveringExecutor } from "../backend/recoveringExecutor.ts
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
 import type { HalvingResult } from "./halver.ts";
-import type { FitOptions, FitResult } from "./history.ts";
+import type { FitOptions, FitResult, History } from "./history.ts";
 import type { MetricOptions } from "./measure.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { TrainingControls, TrainOptions, TrainPlan } from "./options.ts";
 import type { PlateauResult } from "./plateaus.ts";
 import type { Ensemble } from "./population.ts";
 import { probabilitiesOf } from "./probabilities.ts";
+import type { Recovery } from "./recovery.ts";
 import type { SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
 import type { LabelOptions } from "./trainingRows.ts";
@@ -146,6 +147,11 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#trainer?.results;
   }
 
+  /** How the latest training went, until its last event: of one that was resumed from its very beginning. Undefined before any. */
+  get history(): History | undefined {
+    return this.#trainer?.recorder.history;
+  }
+
   /** How the latest training's early stopping went for each member, at its last event. Undefined without it. */
   get earlyStopping(): StoppingResult | undefined {
     return this.#trainer?.earlyStopping;
@@ -169,23 +175,18 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const isObject = typeof options === "object" && options !== null; // if not, planTraining refuses it
     const { onEpoch, ...training } = isObject ? options : {};
     requireCallback("fit: onEpoch", onEpoch);
-    const { planTraining, eventIntervalOf } = await import("./options.ts");
-    const plan = await planTraining(this.network, data, isObject ? training : options, this.members);
-    const { totalSteps, perEpoch, settings } = plan;
-    const { HistoryRecorder } = await import("./history.ts");
-    const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
-    const epochs = onEpoch ? 1 : Math.ceil(totalSteps / perEpoch / mostValidations);
-    const byEpochs =
-      options.logInterval === undefined && (onEpoch || (options.validation && plan.judging?.everySteps === undefined))
-        ? eventIntervalOf({ epochs }, perEpoch)
-        : plan.eventInterval;
+    const { planTraining, planOfFit } = await import("./options.ts");
+    const planned = await planTraining(this.network, data, isObject ? training : options, this.members);
+    const epochs = onEpoch ? 1 : Math.ceil(planned.totalSteps / planned.perEpoch / mostValidations);
+    const plan = planOfFit(planned, options, { epochs, isTold: onEpoch !== undefined });
+    const recoveries: Recovery[] = [];
     let last: Progress | undefined;
-    for await (last of this.#events({ ...plan, eventInterval: byEpochs })) {
-      recorder.add(last);
-      if (onEpoch) for (const point of recorder.takeDone(last)) await onEpoch(point);
+    for await (last of this.#events(plan)) {
+      if (last.recovered) recoveries.push(last.recovered);
+      if (onEpoch) for (const point of this.#trainer!.recorder.takeDone(last)) await onEpoch(point);
     }
     const { step: steps, validation, diverged } = last!;
-    const { history, recoveries } = recorder;
+    const { history } = this.#trainer!.recorder;
     const { earlyStopping, reduceOnPlateau, halving } = this;
     return {
       steps,
@@ -299,10 +300,15 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#executor.readParameters();
   }
 
-  /** Replaces the parameters [members, parameterCount]. @throws InvalidInput on another length or a value that is not finite */
+  /**
+   * Replaces the parameters [members, parameterCount]. Between two events of `train` its steps go on from them, but for members that have
+   * stopped; where it keeps averages of the parameters, the model has them until the next step and the training goes on as it was.
+   * @throws InvalidInput on another length or a value that is not finite
+   */
   writeParameters(parameters: FloatArray): void {
     requireParameters("writeParameters", parameters, this.members * this.network.parameterCount);
     this.#executor.writeParameters(parameters);
+    if (this.#isTraining) this.#trainer?.parametersWritten(parameters.slice() as FloatArray);
   }
 
   /**

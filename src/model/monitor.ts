@@ -21,7 +21,10 @@ export interface MonitorOptions {
 
 /** Monitors that judge members again and again. */
 export interface JudgedOptions extends MonitorOptions {
-  /** How often members are judged; default: as `logInterval` says in steps or epochs, else after every epoch. An event tells each time. */
+  /**
+   * How often members are judged; default: as `logInterval` says in steps or epochs, else after every epoch. An event tells each time.
+   * With an interval the validation rows are scored then and at the end, not at events in between.
+   */
   readonly interval?: { readonly steps: number } | { readonly epochs: number };
 }
 

@@ -15,6 +15,10 @@ export interface StoppedMember {
   readonly step: number;
   /** [parameterCount], as they were left. */
   readonly parameters: FloatArray;
+  /** [states, members, parameterCount], as they were left, where they are known. */
+  readonly moments?: FloatArray;
+  /** Default: one. */
+  readonly members?: number;
 }
 
 /** What float32 cannot hold: float64 may. */
@@ -48,10 +52,20 @@ function lastBadGroup(parts: readonly ParameterShape[], values: FloatArray): str
   return at < 0 ? undefined : nameOfGroup(parts, at);
 }
 
+/** Parameter with a moment that is not finite. */
+function badMomentOf({ network, member, members = 1, moments }: StoppedMember): number | undefined {
+  if (moments === undefined) return undefined;
+  const count = network.parameterCount;
+  for (let from = member * count; from < moments.length; from += members * count) {
+    for (let at = 0; at < count; at++) if (isBad(moments[from + at]!)) return at;
+  }
+  return undefined;
+}
+
 /**
  * The first group of parameters or layer with a value that is not finite, in the order in which a step computes them: `layers.1.weights`,
- * `the outputs of layers.1`, `the gradient of layers.1.weights`, `the update of layers.1.weights`. Undefined where float64, dropout or moments
- * that are not known make the step another one.
+ * `the outputs of layers.1`, `the gradient of layers.1.weights`, `the update of layers.1.weights`; then what the optimizer kept, `the moments of
+ * layers.1.weights`. Undefined where float64, dropout or moments that are not known make the step another one.
  */
 export function nonFiniteLayer(stopped: StoppedMember): string | undefined {
   const parts = parametersOf(stopped.network);
@@ -72,5 +86,7 @@ export function nonFiniteLayer(stopped: StoppedMember): string | undefined {
     parts,
     trace.gradients.map((value) => value ** 2),
   ); // as optimizers keep them
-  return squared === undefined ? undefined : `the squared gradient of ${squared}`;
+  if (squared !== undefined) return `the squared gradient of ${squared}`;
+  const kept = badMomentOf(stopped);
+  return kept === undefined ? undefined : `the moments of ${nameOfGroup(parts, kept)}`;
 }

@@ -16,7 +16,7 @@ import { requireBoolean, requireInteger, requireName } from "../graph/network.ts
 import type { DecayGroup } from "../math/aroundUpdate.ts";
 import type { Average } from "../math/average.ts";
 import { adam, type Optimizer } from "../math/optimizer.ts";
-import { requireOptimizer } from "../math/optimizerFunction.ts";
+import { requireOptimizer, searchesLine } from "../math/optimizerFunction.ts";
 import { aroundOptions, surroundedOptimizer } from "./aroundOptions.ts";
 import { requireDataset } from "./dataset.ts";
 import type { MetricOptions } from "./measure.ts";
@@ -58,7 +58,7 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   readonly epochs?: number;
   /** Updates of the parameters, instead of epochs. */
   readonly steps?: number;
-  /** Rows per step; default 32, and never more than there are. */
+  /** Rows per step; default 32, and never more than there are. L-BFGS takes all. */
   readonly batchSize?: number;
   /** Draw batches in a seeded order, new each epoch (default). A batch of all rows keeps their order. */
   readonly shuffle?: boolean;
@@ -127,6 +127,14 @@ export interface TrainingControls {
   readonly learningRate?: number;
 }
 
+/** Which events become entries of a history. */
+export interface HistoryPlan {
+  /** Those at multiples of so many steps, and the last one; none where it is undefined. */
+  readonly everySteps: number | undefined;
+  /** Whether events fall on these steps however the training is interrupted: one that is missing in a checkpoint is made up for. */
+  readonly isRegular: boolean;
+}
+
 /** Options with every default filled in. */
 export interface TrainPlan {
   readonly settings: RunSettings;
@@ -139,6 +147,7 @@ export interface TrainPlan {
   readonly judging: Judging | undefined;
   readonly signal: AbortSignal | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
+  readonly history: HistoryPlan;
 }
 
 const known = [
@@ -274,10 +283,11 @@ function planWithoutSchedule(
   requireSignal(options.signal);
   const rows = requireDataset("train", data, network) - (heldOut?.rows ?? 0);
   if (options.validation) requireDataset("train: validation", options.validation, network);
-  const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, logInterval } = options;
+  const { optimizer = adam(), shuffle = true, seed = 0, logInterval } = options;
+  requireOptimizer("train", optimizer);
+  const { batchSize = searchesLine(optimizer) ? rows : Math.min(32, rows) } = options;
   requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
   requireSeed("train: seed", seed);
-  requireOptimizer("train", optimizer);
   const surrounded = surroundedOptimizer(optimizer, options);
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
@@ -302,7 +312,33 @@ function planWithoutSchedule(
     judging: undefined,
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
+    history: { everySteps: undefined, isRegular: false },
   };
+}
+
+/** Most entries of the history of a training that is iterated over. */
+const mostEntries = 1000;
+
+/** Entries of a history are events on epochs; they are regular where all of these have an event. */
+function historyPlanOf({ eventInterval, judging, perEpoch, totalSteps }: TrainPlan): HistoryPlan {
+  const everySteps = perEpoch * Math.ceil(totalSteps / perEpoch / mostEntries);
+  const events = [eventInterval.eventSteps, judging?.everySteps];
+  const isRegular = events.some((steps) => steps !== undefined && everySteps % steps === 0);
+  return { everySteps: isRegular ? everySteps : undefined, isRegular };
+}
+
+/** The plan of `fit`: every event is an entry, and validation rows are scored by epochs unless something else says when. */
+export function planOfFit(
+  plan: TrainPlan,
+  { logInterval }: TrainOptions,
+  { epochs, isTold }: { readonly epochs: number; readonly isTold: boolean },
+): TrainPlan {
+  const isByEpochs = isTold || (plan.validation !== undefined && plan.judging?.everySteps === undefined);
+  const eventInterval =
+    logInterval === undefined && isByEpochs ? eventIntervalOf({ epochs }, plan.perEpoch) : plan.eventInterval;
+  const { eventSteps } = eventInterval;
+  if (eventSteps !== undefined) return { ...plan, eventInterval, history: { everySteps: eventSteps, isRegular: true } };
+  return { ...plan, eventInterval, history: { everySteps: plan.validation && 1, isRegular: false } };
 }
 
 /** Steps from one judgement of members to the next. */
@@ -355,9 +391,14 @@ export async function planTraining(
   const mixup = options?.mixup;
   const mixed = mixup && (await import("./mixup.ts")).mixedRows(network, data, mixup);
   const rows = { members, ...(heldOut && { heldOut }), ...(mixed && { mixed }) };
-  const plan = await withJudging(planWithoutSchedule(network, data, options, rows), options, { network, members });
+  const judged = await withJudging(planWithoutSchedule(network, data, options, rows), options, { network, members });
+  const plan = { ...judged, history: historyPlanOf(judged) };
   const { totalSteps, settings, judging } = plan;
   const { schedule, resume } = options;
+  if (searchesLine(settings.optimizer)) {
+    const { requireLineSearch } = await import("./lineSearchOptions.ts");
+    requireLineSearch(network, options, settings);
+  }
   if (resume !== undefined) {
     const { requireCheckpoint } = await import("./checkpoint.ts");
     requireCheckpoint(resume, { network, members, settings, totalSteps, judging });

@@ -53,6 +53,8 @@ export class PackedRun implements TrainingRun {
   readonly stopped = new Set<number>();
   /** Losses before the last step of those that have stopped, and of all when the last one did. */
   #finalLosses: FloatArray | undefined;
+  /** Parameters of all members when the last ones stopped: those that have stopped end with theirs. */
+  #halted: FloatArray | undefined;
   /** Readings of the run that are under way. */
   readonly #reading = new Set<Promise<Checkpoint>>();
   /** Whether steps have been done since members were packed. */
@@ -149,6 +151,13 @@ export class PackedRun implements TrainingRun {
     if (this.#whole) this.#request.executor.writeParameters(parameters);
   }
 
+  /** These parameters [members, parameterCount], with what members end with that have stopped. */
+  withStopped(parameters: FloatArray): FloatArray {
+    const stopped = [...this.stopped];
+    if (!this.#halted || stopped.length === 0) return parameters;
+    return putRows(parameters, this.#of, stopped, pickRows(this.#halted, this.#of, stopped));
+  }
+
   /** What the model is now [members, parameterCount]. */
   async readParameters(): Promise<FloatArray> {
     const own = await this.#inner.executor.readParameters();
@@ -173,6 +182,7 @@ export class PackedRun implements TrainingRun {
   async halt(members: readonly number[], state: Checkpoint): Promise<void> {
     this.#finalLosses = (await this.readResults()).finalLosses;
     this.stop(members);
+    this.#halted = state.parameters;
     this.writeParameters(state.parameters);
     const going = this.#places.filter((member) => !this.stopped.has(member) && state.nonFiniteSteps[member] === -1);
     if (going.length > 0 && going.length <= this.#request.packedShare * this.#places.length)

@@ -12,7 +12,7 @@ import {
 } from "../graph/graphNetwork.ts";
 import { concat, dropout, embedding, fourierFeatures, layerNorm, residual } from "../graph/layers.ts";
 import { type Activation, dense, type Loss, nameOf } from "../graph/network.ts";
-import { adamW, type Optimizer, rmsProp, sgd } from "../math/optimizer.ts";
+import { adamW, muon, type Optimizer, rmsProp, sgd } from "../math/optimizer.ts";
 import { normalAt, streams, uniformAt } from "../random.ts";
 import { createModel } from "./createModel.ts";
 
@@ -44,7 +44,7 @@ const few = { rows: 37, batchSize: 8, steps: 12 };
 
 /**
  * Plain products and, in the third case, tiled ones on every kind of device; both kinds of saved values, means and a softmax,
- * shuffled batches that do not divide, sums of several slices; every kind of layer in the last case.
+ * shuffled batches that do not divide, sums of several slices; every kind of layer in the last case, whose matrices are made orthogonal.
  */
 const cases = (): readonly Case[] => [
   {
@@ -76,7 +76,7 @@ const cases = (): readonly Case[] => [
       ],
       loss: "meanSquaredError",
     }),
-    optimizer: sgd({ learningRate: 0.05 }),
+    optimizer: muon({ learningRate: 0.01 }),
     ...few,
   },
 ];
@@ -131,7 +131,7 @@ async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
     await model.fit(data, options);
     const run = await reference.createRun({ data, optimizer, batchSize, shuffle: true, seed: 5 });
     await run.execute(0, steps);
-    const bound = optimizer.name === "adamW" ? 1e-4 : 1e-5;
+    const bound = ["adamW", "muon"].includes(optimizer.name) ? 1e-4 : 1e-5;
     const [parameters, truth] = [await model.readParameters(), await reference.readParameters()];
     const trained = check(`${label}: ${steps} steps of ${optimizer.name}`, parameters, truth, bound);
     return [outputs, gradients, trained];

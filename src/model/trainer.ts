@@ -13,12 +13,14 @@ import { nextTask } from "../nextTask.ts";
 import { optimizerAt } from "../math/scheduled.ts";
 import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
-import { AveragedParameters } from "./averagedParameters.ts";
+import { ResultParameters } from "./resultParameters.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
+import { HistoryRecorder } from "./history.ts";
 import type { HalvingResult } from "./halver.ts";
 import type { Judge } from "./judge.ts";
 import { evaluate, type Evaluation, mean, metricsOf } from "./metrics.ts";
 import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
+import type { PackedRun } from "./packedRun.ts";
 import type { PlateauResult } from "./plateaus.ts";
 import type { Recovery } from "./recovery.ts";
 
@@ -39,7 +41,7 @@ export interface Progress {
   readonly losses: FloatArray;
   /** That of the newest step; the mean over members where each has its own. */
   readonly learningRate: number;
-  /** Scores on the validation rows, where there are any. */
+  /** Scores on the validation rows, where there are any; where members are judged at an `interval`, then and at the end. */
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
@@ -79,6 +81,7 @@ export class Trainer {
   #created: TrainingRun;
   #run: TrainingRun;
   #judge: Judge | undefined;
+  #packed: PackedRun | undefined;
   readonly #plan: TrainPlan;
   #settings: RunSettings;
   #interval: EventInterval;
@@ -88,12 +91,18 @@ export class Trainer {
   #unitSteps = 1;
   #unread: number; // first step whose loss has not been read
   #losses: FloatArray[] = [];
+  /** Readings of losses that are under way. */
+  #reading: Promise<void> = Promise.resolve();
+  /** What becomes of the training, event by event. */
+  readonly recorder: HistoryRecorder;
+  /** Parameters that were written since the last event. */
+  #written: FloatArray | undefined;
   #startMs = 0;
   #eventMs = 0;
   #eventStep: number;
   #eventCostMs = 0;
   readonly #keeper: CheckpointKeeper;
-  readonly #averaged: AveragedParameters;
+  readonly #resultParameters: ResultParameters;
   #results: MemberResults | undefined;
   #good: Checkpoint | undefined;
   #newestLosses: FloatArray | undefined;
@@ -119,11 +128,15 @@ export class Trainer {
       readNonFinite: () => this.#run.readNonFinite(),
     };
     this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
-    this.#averaged = new AveragedParameters(executor, reader, plan.settings);
+    this.#resultParameters = new ResultParameters(executor, reader, plan.settings);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#unread = this.#eventStep = this.#firstStep;
-    this.#rhythmStep = this.#step - (this.#step % (plan.judging?.everySteps ?? 1));
+    this.#rhythmStep = this.#step - (this.#step % (plan.eventInterval.eventSteps ?? 1));
+    const { perEpoch, history, settings } = plan;
+    const { members } = executor;
+    const resumed = settings.resume?.trainer?.history;
+    this.recorder = new HistoryRecorder({ plan: history, perEpoch, members, firstStep: this.#firstStep, resumed });
   }
 
   /** Where the training stood at the last event whose numbers were finite, or somewhat earlier where the model is large. */
@@ -180,7 +193,7 @@ export class Trainer {
   }
 
   async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
-    await this.#recovering(() => this.#prepareJudge(this.#settings));
+    await this.#recovering(() => this.#prepare(this.#settings));
     this.#isPrepared = true;
     if (this.#isDone) yield await this.#recovering(() => this.#event());
     await this.#recovering(() => this.#keepFirst());
@@ -189,13 +202,14 @@ export class Trainer {
       const progress = await this.#recovering(() => this.#nextEvent());
       if (progress) {
         const steering = yield progress;
+        await this.#recovering(() => this.#takeOver());
         await this.#recovering(async () => this.#steer(steering));
       }
       if (this.#isDone) break;
-      this.#averaged.hide();
+      this.#resultParameters.hide();
       if (!this.#plan.signal?.aborted) continue;
       await this.#keeper.keepLast(this.#step);
-      await this.#averaged.show(this.#step, this.#keeper.newest);
+      await this.#resultParameters.show(this.#step, this.#keeper.newest);
       throw this.#plan.signal.reason;
     }
     await this.#keeper.saved();
@@ -204,6 +218,25 @@ export class Trainer {
   async #keepFirst(): Promise<void> {
     await this.#keeper.keep(this.#step);
     this.#good = this.#keeper.unmarked;
+  }
+
+  /** The parameters of the model were written: between two events, steps go on from them. */
+  parametersWritten(parameters: FloatArray): void {
+    this.#written = parameters;
+  }
+
+  /** Steps go on from parameters that were written since the last event; where averages are shown, from those that were trained. */
+  async #takeOver(): Promise<void> {
+    const written = this.#written;
+    if (written && !this.#resultParameters.isOn && !this.#isDone) {
+      const judged = await this.#judge?.readState(); // members were judged by those that they had
+      const trainer = { ...judged, history: this.recorder.stateAt(this.#elapsedMs) };
+      const parameters = this.#packed?.withStopped(written) ?? written;
+      (this.#packed ?? this.#executor).writeParameters(parameters);
+      await this.#keeper.rewrite(this.#step, { parameters, trainer });
+      this.#good = this.#keeper.unmarked;
+    }
+    this.#written = undefined;
   }
 
   /** @returns nothing where an abort came before the first step */
@@ -258,14 +291,15 @@ export class Trainer {
     this.#step = step;
     this.#unread = Math.max(this.#step, this.#eventStep);
     this.#losses = [];
+    this.#reading = Promise.resolve();
     const { resume: _, ...settings } = this.#settings;
     const own = state ? { ...settings, resume: state } : settings;
-    this.#averaged.forget();
+    this.#resultParameters.forget();
     this.#run.dispose();
     this.#run = this.#created = await this.#executor.goOn(this.#created, error, own);
     if (this.#isDisposed) this.#run.dispose();
     this.#keeper.goOn(this.#step);
-    if (this.#isPrepared) await this.#prepareJudge(own);
+    if (this.#isPrepared) await this.#prepare(own);
     const device = this.#executor.device.name;
     this.#recovered = {
       step,
@@ -279,13 +313,18 @@ export class Trainer {
     return this.#step >= this.#plan.totalSteps || this.#judge?.isDone === true;
   }
 
+  async #prepare(settings: RunSettings): Promise<void> {
+    await this.#prepareJudge(settings);
+    await this.#catchUp(settings);
+  }
+
   async #prepareJudge(settings: RunSettings): Promise<void> {
     const { judging, validation, metrics } = this.#plan;
     if (!judging || !validation) return;
     const { PackedRun } = await import("./packedRun.ts");
     const { Judge: LoadedJudge } = await import("./judge.ts");
     const { scoreMembers } = await import("./monitor.ts");
-    const [executor, open, averaged] = [this.#executor, this.#open, this.#averaged];
+    const [executor, open, averaged] = [this.#executor, this.#open, this.#resultParameters];
     const monitored = { ...metrics, metrics: judging.metrics };
     const run = new PackedRun({
       executor,
@@ -296,15 +335,27 @@ export class Trainer {
       resultOf: (state) => averaged.resultOf(state),
       packedShare: judging.halving ? 1 : 1 / 2, // rungs are few: packing at each is worth it
     });
-    this.#run = averaged.of = run;
+    this.#run = this.#packed = averaged.of = run;
     this.#judge = new LoadedJudge(judging, { run, averaged, settings, members: executor.members });
     const { resume } = settings;
     if (!resume) return;
     await this.#judge.resume(resume);
-    if (!this.#judge.isDue(resume.step)) return;
-    await averaged.show(resume.step, resume);
-    await this.#judge.judge(resume.step, { nonFiniteSteps: resume.nonFiniteSteps, state: resume });
-    averaged.hide();
+  }
+
+  /** What the event at the step of a checkpoint does after that is read: scores, judgement and the entry of the history. */
+  async #catchUp({ resume }: RunSettings): Promise<void> {
+    if (!resume || this.#isDone) return; // at the end there is an event
+    if (this.#judge?.isDue(resume.step) !== true && !this.recorder.isDue(resume.step)) return;
+    const learningRate = this.#learningRate();
+    await this.#resultParameters.show(resume.step, resume);
+    const validation = await this.#validate(resume.nonFiniteSteps, resume);
+    this.#record({ learningRate, validation, elapsedMs: 0 });
+    this.#resultParameters.hide();
+  }
+
+  #record(event: { learningRate: number; validation: Evaluation | undefined; elapsedMs: number }): void {
+    const epoch = this.#step / this.#plan.perEpoch;
+    this.recorder.addEvent({ step: this.#step, epoch, ...event }, this.#isDone);
   }
 
   #steer(steering: TrainingControls | undefined): void {
@@ -352,11 +403,25 @@ export class Trainer {
     this.#unitSteps = Math.max(1, Math.floor(units * Math.min(2, Math.max(0.25, unitMs / spentMs))));
   }
 
-  async #readLosses(): Promise<void> {
-    const count = this.#step - this.#unread;
-    if (count <= 0) return; // after a loss some steps are taken once more
-    this.#losses.push(await this.#run.readLosses(this.#unread, count));
+  /** Reads the losses of all steps that have not been read; resolves when they and all that were asked for before are known. */
+  #readLosses(): Promise<void> {
+    const [first, run, before] = [this.#unread, this.#run, this.#reading];
+    const count = this.#step - first;
+    if (count <= 0) return before; // after a loss some steps are taken once more
     this.#unread = this.#step;
+    const read = Promise.all([run.readLosses(first, count), before]).then(([losses]) => {
+      if (run !== this.#run) return; // its device was lost meanwhile
+      this.#losses.push(losses);
+      this.recorder.addLosses(first, losses);
+    });
+    read.catch(() => {}); // who awaits it is told
+    this.#reading = read;
+    return read;
+  }
+
+  /** Since the first step of this training. */
+  get #elapsedMs(): number {
+    return this.#startMs === 0 ? 0 : performance.now() - this.#startMs;
   }
 
   async #event(): Promise<Progress> {
@@ -367,8 +432,10 @@ export class Trainer {
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const nonFiniteSteps = await this.#checkFinite();
     const learningRate = this.#learningRate();
-    const shown = await this.#averaged.show(this.#step, this.#keeper.newest);
-    const validation = await this.#validate(nonFiniteSteps, shown);
+    const shown = await this.#resultParameters.show(this.#step, this.#keeper.newest);
+    const state = shown ?? (this.#keeper.isSmall ? this.#keeper.newest : undefined);
+    const validation = await this.#validate(nonFiniteSteps, state);
+    this.#record({ learningRate, validation, elapsedMs: this.#elapsedMs });
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
     const progress = {
@@ -383,9 +450,8 @@ export class Trainer {
       stopped: this.#judge?.stopped ?? 0,
       recovered: this.#recovered,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
-      elapsedMs: nowMs - this.#startMs,
-      etaMs:
-        ((nowMs - this.#startMs) / Math.max(1, this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
+      elapsedMs: this.#elapsedMs,
+      etaMs: (this.#elapsedMs / Math.max(1, this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
     };
     this.#commit(losses);
     this.#eventMs = performance.now();
@@ -409,22 +475,24 @@ export class Trainer {
     this.#recovered = undefined;
   }
 
-  /** Scores members on the validation rows, and judges them. @param shown the state whose averages the model has */
-  async #validate(nonFiniteSteps: Float64Array, shown: Checkpoint | undefined): Promise<Evaluation | undefined> {
+  /** Scores members on the validation rows, and judges them. @param state undefined where it takes long to read */
+  async #validate(nonFiniteSteps: Float64Array, state: Checkpoint | undefined): Promise<Evaluation | undefined> {
     const { validation, metrics } = this.#plan;
     if (!this.#judge) return validation && (await evaluate(this.#executor, validation, metrics));
-    const state = shown ?? (this.#keeper.isSmall ? this.#keeper.newest : undefined);
     const judged = await this.#judge.judge(this.#step, { nonFiniteSteps, state });
     const evaluation = this.#isDone ? await this.#judge.restore(judged) : judged;
-    if (!metrics.metrics) return evaluation;
+    if (!evaluation || !metrics.metrics) return evaluation;
     return { ...evaluation, ...(await metricsOf(this.#executor, validation!, metrics)) };
   }
 
   /** A state of the run, with what the trainer itself goes on from. */
   async #readCheckpoint(step: number): Promise<Checkpoint> {
-    const reading = this.#judge?.readState(); // that of now: steps may go on while the rest is read
-    const state = await this.#run.readCheckpoint(step);
-    return reading ? { ...state, trainer: await reading } : state;
+    // Those of now: steps may go on while the rest is read.
+    const { recorder } = this;
+    const history = this.#readLosses().then(() => recorder.stateAt(this.#elapsedMs));
+    const judging = this.#judge?.readState();
+    const [state, judged, told] = await Promise.all([this.#run.readCheckpoint(step), judging, history]);
+    return { ...state, trainer: { ...judged, history: told } };
   }
 
   /** @returns first step of each member that was not finite; when all have diverged, goes back to the last good parameters and throws */
@@ -439,7 +507,7 @@ export class Trainer {
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const where = await this.#nonFinitePlace(first, steps.indexOf(first));
     const good = this.#keeper.newest;
-    if (good) this.#executor.writeParameters(this.#averaged.resultOf(good));
+    if (good) this.#executor.writeParameters(this.#resultParameters.resultOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,
@@ -454,9 +522,9 @@ export class Trainer {
     const { network, members } = this.#executor;
     const { nonFiniteLayer } = await import("./nonFiniteLayer.ts");
     const good = this.#keeper.newest;
-    const { parameters: all } = good?.step === step ? good : await this.#run.readCheckpoint(this.#step);
+    const { parameters: all, moments } = good?.step === step ? good : await this.#run.readCheckpoint(this.#step);
     const parameters = all.subarray(member * network.parameterCount, (member + 1) * network.parameterCount);
-    const layer = nonFiniteLayer({ network, settings: this.#settings, member, step, parameters });
+    const layer = nonFiniteLayer({ network, settings: this.#settings, member, members, step, parameters, moments });
     if (layer === undefined) return "";
     return members > 1 ? ` in ${layer} of member ${member}` : ` in ${layer}`;
   }

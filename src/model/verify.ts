@@ -4,7 +4,7 @@ import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 import { streams, uniformAt } from "../random.ts";
-import { resultOf } from "./averagedParameters.ts";
+import { resultOf } from "./resultParameters.ts";
 import type { Model } from "./model.ts";
 import { planTraining, type TrainOptions } from "./options.ts";
 import { reducedRates, type Reductions } from "./plateaus.ts";
@@ -20,6 +20,8 @@ export interface VerifyRequest {
   readonly steps?: number | ArrayLike<number>;
   /** Where learning rates were reduced on plateaus; default: where those of `model` were, if `options` reduce them. */
   readonly reductions?: Reductions;
+  /** Called about every 50 ms with the steps done, of those of the reference and of the runs that measure the bound. */
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
 
 /** A trained model held against the float64 reference that took the same steps. */
@@ -119,6 +121,8 @@ async function referenceParameters(executor: Executor, request: VerifyRequest, s
         parameters.set(all.subarray(member * width, (member + 1) * width), member * width);
       }
     if (performance.now() < pauseMs) continue;
+    const length = last - first;
+    request.onProgress?.({ done: (seed ?? 0) * length + step + 1 - first, total: (roundedRuns + 1) * length });
     await nextTask();
     signal?.throwIfAborted();
     pauseMs = performance.now() + unitMs;

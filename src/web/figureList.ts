@@ -3,7 +3,8 @@ import { element } from "./dom.ts";
 /** Named figures in a row, to be read at a glance. */
 export interface FigureList<Name extends string> {
   readonly root: HTMLElement;
-  set(name: Name, text: string): void;
+  /** @param text undefined: there is no such figure now */
+  set(name: Name, text: string | undefined): void;
 }
 
 /** @param labels name and label of each, in order */
@@ -14,9 +15,10 @@ export function figureList<Name extends string>(labels: Readonly<Record<Name, st
     values.set(name as Name, value);
     return element("div", {}, element("dt", {}, label), value);
   });
-  const set = (name: Name, text: string): void => {
+  const set = (name: Name, text: string | undefined): void => {
     const value = values.get(name)!;
-    if (value.textContent !== text) value.textContent = text;
+    value.parentElement!.hidden = text === undefined;
+    if (text !== undefined && value.textContent !== text) value.textContent = text;
   };
   return { root: element("dl", { class: "figures" }, ...rows), set };
 }

@@ -47,6 +47,69 @@ function wrap(method: Method, around: Around): void {
   restores.push(() => (prototype[method] = original));
 }
 
+/** Looks at the arguments of calls before they are made. */
+export function watchCalls(looks: Partial<Record<Method, (all: readonly unknown[]) => void>>): void {
+  for (const [method, look] of Object.entries(looks))
+    wrap(method as Method, (original, all) => {
+      look(all);
+      return original();
+    });
+}
+
+const nanKernel = `
+  @group(0) @binding(0) var<storage, read> places: array<u32>;
+  @group(0) @binding(1) var<storage, read_write> values: array<u32>;
+  @compute @workgroup_size(1) fn plant(@builtin(workgroup_id) id: vec3u) { values[places[id.x]] = 0x7fc00000u; }`;
+
+interface Planting {
+  /** Of the bind group, and the binding that its kernel writes. */
+  readonly label: RegExp;
+  readonly binding: number;
+  /** Values from the start of the binding. */
+  readonly at: readonly number[];
+  /** How many dispatches with this label come before. */
+  readonly time: number;
+}
+
+/** Writes NaN into what a dispatch has just written. @returns how often it was done */
+export function plantAfter(gpu: GPUDevice, { label, binding, at, time }: Planting): () => number {
+  const compute = { module: gpu.createShaderModule({ code: nanKernel }), entryPoint: "plant" };
+  const pipeline = gpu.createComputePipeline({ layout: "auto", compute });
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+  const places = gpu.createBuffer({ size: 4 * at.length, usage });
+  gpu.queue.writeBuffer(places, 0, Uint32Array.from(at));
+  const plants = new WeakMap<GPUBindGroup, GPUBindGroup>();
+  const bound = new WeakMap<object, GPUBindGroup>();
+  let [seen, planted] = [0, 0];
+  wrap("createBindGroup", (original, [descriptor]) => {
+    const group = original() as GPUBindGroup;
+    const { label: own, entries } = descriptor as GPUBindGroupDescriptor;
+    if (!label.test(own ?? "")) return group;
+    const { resource } = [...entries].find((entry) => entry.binding === binding)!;
+    const into = { binding: 1, resource };
+    const from = { binding: 0, resource: { buffer: places } };
+    plants.set(group, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [from, into] }));
+    return group;
+  });
+  wrap("setBindGroup", (original, [, group], pass) => {
+    bound.set(pass as object, group as GPUBindGroup);
+    return original();
+  });
+  wrap("dispatchWorkgroups", (original, _, self) => {
+    const result = original();
+    const plant = plants.get(bound.get(self as object)!);
+    if (!plant || seen++ !== time) return result;
+    planted++;
+    const pass = self as GPUComputePassEncoder;
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, plant);
+    pass.dispatchWorkgroups(at.length);
+    return result;
+  });
+  restores.push(() => places.destroy());
+  return () => planted;
+}
+
 const never = (): Promise<never> => new Promise(() => {});
 
 /** The next `times` calls of a method never settle. */

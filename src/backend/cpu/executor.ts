@@ -31,7 +31,7 @@ import { weightMaskOf } from "../../graph/weightRanges.ts";
 import { nextTask } from "../../nextTask.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
-import { updateOf } from "../../math/optimizerFunction.ts";
+import { searchesLine, updateOf } from "../../math/optimizerFunction.ts";
 import { scoreMembers } from "./scoreMembers.ts";
 import { loss } from "./loss.ts";
 import { Step } from "./step.ts";
@@ -145,7 +145,7 @@ class ReferenceRun implements TrainingRun {
 
   /** The moments in the order of `Checkpoint`. */
   #momentRows(): Float64Array[] {
-    return this.#update.state.flatMap((_, kind) => this.#moments.map((own) => own[kind]!));
+    return this.#moments[0]!.flatMap((_, kind) => this.#moments.map((own) => own[kind]!));
   }
 
   get leastSteps(): number {
@@ -212,12 +212,14 @@ class ReferenceRun implements TrainingRun {
       isWeight: weightMaskOf(this.#network),
       matrices: matricesOf(this.#network, optimizer),
       step,
+      loss,
       gradients: this.#working.gradients,
       parameters,
       moments,
       limit: float32Limit,
     });
-    if (!allFit || !fitsFloat32(loss)) this.#nonFinite[member] = step;
+    // A line search takes a trial whose loss is infinite back.
+    if (!allFit || (!searchesLine(optimizer) && !fitsFloat32(loss))) this.#nonFinite[member] = step;
     if (loss < this.#bestLosses[member]!) {
       this.#bestLosses[member] = loss;
       this.#bestSteps[member] = step;

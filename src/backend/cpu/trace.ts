@@ -28,7 +28,7 @@ export function traceMember(options: TraceArguments, parameters: Float64Array): 
   const loss = own.forwardBackward({ rows, inputs, parameters, masks: { seed: 0, step: 0 } }, targets);
   const moments = initialMoments(optimizer, parameters);
   const [isWeight, matrices] = [weightMaskOf(network), matricesOf(network, optimizer)];
-  update({ optimizer, step: 0, gradients: own.gradients, parameters, moments, isWeight, matrices });
+  update({ optimizer, step: 0, loss, gradients: own.gradients, parameters, moments, isWeight, matrices });
   const { preActivations, activations, dPreActivations, gradients } = own;
   return { preActivations, activations, dPreActivations, gradients, loss };
 }

@@ -5,9 +5,10 @@ import { iterationsOf, isMatrixInput, orthogonalInput } from "../../math/orthogo
 import type { Matrices } from "../../graph/denseMatrices.ts";
 import { compileFloat64, type Float64Program } from "../../math/float64.ts";
 import { hoist, type Hoisted } from "../../math/hoist.ts";
+import { LbfgsUpdate } from "../../math/lbfgs.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import { hyperParameterOf, numbersOf, type Optimizer } from "../../math/optimizer.ts";
-import { initialState, updateOf } from "../../math/optimizerFunction.ts";
+import { initialState, searchesLine, updateOf } from "../../math/optimizerFunction.ts";
 import { type StepNumbers, stepNumbersOf } from "../../math/stepNumbers.ts";
 import { orthogonalise } from "./orthogonalise.ts";
 
@@ -17,6 +18,8 @@ export interface UpdateArguments {
   readonly update?: OptimizerUpdate;
   /** Steps done before this one. */
   readonly step: number;
+  /** Loss before the update: of optimizers that take it. */
+  readonly loss?: number;
   /** [parameterCount] of one member. */
   readonly gradients: Float64Array;
   /** [parameterCount], updated. */
@@ -183,9 +186,17 @@ function orthogonalVectors(
 
 /** What the optimizer keeps of each parameter of one member before the first step. */
 export const initialMoments = (optimizer: Optimizer, parameters: Float64Array): Float64Array[] =>
-  initialState(optimizer).map((value) =>
+  initialState(optimizer, parameters.length).map((value) =>
     value === "parameter" ? parameters.slice() : new Float64Array(parameters.length).fill(value),
   );
+
+function updateTogether(
+  { optimizer, loss = 0, gradients, parameters, moments }: UpdateArguments,
+  limit: number,
+): boolean {
+  const own = new LbfgsUpdate(optimizer.historySize, parameters.length, limit);
+  return own.update({ optimizer, loss, gradients, parameters, state: moments });
+}
 
 /**
  * One step of the optimizer on one member: the CPU reference of what src/backend/webgpu/emit/emitOptimizer.ts writes. A parameter that would not
@@ -195,6 +206,7 @@ export const initialMoments = (optimizer: Optimizer, parameters: Float64Array): 
 export function update(options: UpdateArguments): boolean {
   const { optimizer, step, gradients, parameters, moments, limit = Number.POSITIVE_INFINITY } = options;
   const { isWeight } = options;
+  if (searchesLine(optimizer)) return updateTogether(options, limit);
   const rule = options.update ?? updateOf(optimizer);
   const compiledUpdate = compiledOf(optimizer, rule);
   setNumbers(compiledUpdate, optimizer, step);

@@ -1,6 +1,6 @@
 import { type AnyNetwork, graphOf } from "../../graph/graphNetwork.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
-import { momentCount } from "../../math/optimizerFunction.ts";
+import { stateCount } from "../../math/optimizerFunction.ts";
 import { isShuffled, rowCountOf, widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import { graphFlops, orthogonalFlops, updateFlops } from "../stepWork.ts";
@@ -50,8 +50,8 @@ export const sharesLayered = (operations: number): boolean => operations >= laye
 const padded = (count: number): number => lanes * Math.ceil(count / lanes);
 
 /** Bytes of parameters, gradients and moments that an update reads and writes. */
-const updateBytes = (parameters: number, optimizer: Optimizer): number =>
-  4 * parameters * (3 + 2 * momentCount(optimizer));
+const updateBytes = ({ members, network }: WasmWork, optimizer: Optimizer): number =>
+  4 * members * network.parameterCount * (3 + 2 * stateCount(optimizer, network.parameterCount));
 
 /** Milliseconds of what the host does for a step. */
 function stepBaseMs({ members, settings }: WasmWork, rowCount: number): number {
@@ -61,7 +61,8 @@ function stepBaseMs({ members, settings }: WasmWork, rowCount: number): number {
 }
 
 /** Milliseconds of a step in phases: rows, gradients, update, end. */
-function layeredMs(machine: WasmMachine, { network, members, settings }: WasmWork, rows: number): number {
+function layeredMs(machine: WasmMachine, work: WasmWork, rows: number): number {
+  const { network, members, settings } = work;
   const { parameterCount } = network;
   const optimizer = widestOptimizer(settings);
   const parameters = members * parameterCount;
@@ -70,7 +71,7 @@ function layeredMs(machine: WasmMachine, { network, members, settings }: WasmWor
   const flops = members * rows * graphFlops(graphOf(network)) + parameters * updateFlops(optimizer) + ofMatrices;
   const seconds = Math.max(
     flops / (layeredShare * machine.flops),
-    updateBytes(parameters, optimizer) / machine.bytesPerSecond,
+    updateBytes(work, optimizer) / machine.bytesPerSecond,
   );
   return isShared ? (1000 * seconds) / machine.threads + 4 * machine.phaseMs : 1000 * seconds;
 }

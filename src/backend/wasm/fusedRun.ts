@@ -77,7 +77,7 @@ export class FusedRun implements TrainingRun {
     this.#writeStatus("leastLoss", resume?.bestLosses ?? all(Number.POSITIVE_INFINITY));
     this.#writeStatus("leastStep", resume?.bestSteps ?? all(-1));
     const count = members * network.parameterCount;
-    for (const [state, value] of initialState(this.#optimizer).entries()) {
+    for (const [state, value] of initialState(this.#optimizer, network.parameterCount).entries()) {
       if (resume) this.#writeStore(state + 1, resume.moments.subarray(state * count, (state + 1) * count));
       else if (value === "parameter") this.#writeStore(state + 1, request.parameters);
       else if (value !== 0) this.#writeStore(state + 1, new Float32Array(count).fill(value));

@@ -1,8 +1,17 @@
 import { memberHyperParameters } from "../../math/hyperParameters.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
-import { initialState } from "../../math/optimizerFunction.ts";
-import { batchAt, optimizersOf, rowCountOf, seedOf, widestOptimizer, withLearningRate } from "../batches.ts";
+import type { LbfgsMember, LbfgsUpdate } from "../../math/lbfgs.ts";
+import { initialState, searchesLine, stateCount } from "../../math/optimizerFunction.ts";
+import {
+  batchAt,
+  optimizerOf,
+  optimizersOf,
+  rowCountOf,
+  seedOf,
+  widestOptimizer,
+  withLearningRate,
+} from "../batches.ts";
 import { maskKey } from "../dropout.ts";
 import { lossScale } from "../sampleLoss.ts";
 import type { Checkpoint, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
@@ -29,6 +38,8 @@ interface RunRequest extends RunMemoryRequest {
   readonly device: WasmDevice;
   /** Kernels of the module, and where rows are drawn `draw`. */
   readonly leases: readonly KernelLease[];
+  /** What updates members after a step, where the optimizer searches a line. */
+  readonly lbfgs: LbfgsUpdate | undefined;
   readonly requireAlive: () => void;
 }
 
@@ -43,6 +54,16 @@ function written(request: LayeredRequest): LayeredRequest & RunMemoryRequest {
 export const planLayered = (memory: MemoryCount, request: LayeredRequest, kernelOf: KernelOf): number =>
   new RunMemory(memory, written(request), kernelOf).sizes.chunkRows;
 
+/** What a line search reads and writes of a member. */
+type MemberVectors = Pick<LbfgsMember, "gradients" | "parameters" | "state"> & { readonly parameters: Float32Array };
+
+async function lineSearchOf({ settings, network }: LayeredRequest): Promise<LbfgsUpdate | undefined> {
+  const { optimizer } = settings;
+  if (!searchesLine(optimizer)) return undefined;
+  const { LbfgsUpdate: Update } = await import("../../math/lbfgs.ts");
+  return new Update(optimizer.historySize, network.parameterCount, Number.POSITIVE_INFINITY);
+}
+
 /** A training run on vectors: each step in phases, of which every item has a fixed part. */
 export class WasmRun implements TrainingRun {
   readonly leastSteps = 1;
@@ -51,6 +72,8 @@ export class WasmRun implements TrainingRun {
   #settings: RunSettings;
   /** That of all members, so that all keep the same moments. */
   #optimizer: Optimizer;
+  readonly #vectors: MemberVectors[] = [];
+  #isDisposed = false;
   #msPerTurn = 0;
   #lastStep = -1;
 
@@ -76,7 +99,8 @@ export class WasmRun implements TrainingRun {
     const leases = [await kernels.take([all.module], () => all.module)];
     if (!areInOrder(rule))
       leases.push(await kernels.take([drawModule, ...Object.values(rule)], () => drawModule(rule, heap.isShared)));
-    return new WasmRun({ ...all, leases, requireAlive: request.requireAlive });
+    const lbfgs = await lineSearchOf(request);
+    return new WasmRun({ ...all, leases, lbfgs, requireAlive: request.requireAlive });
   }
 
   get ringSteps(): number {
@@ -93,16 +117,16 @@ export class WasmRun implements TrainingRun {
   }
 
   #restore(resume: Checkpoint | undefined): void {
-    const { device, members, network, module } = this.#request;
+    const { device, members, network } = this.#request;
     const { heap } = device;
     const { stopped, bestLosses, bestSteps, moments } = this.#memory.at;
     heap.words(stopped, members).set(resume?.nonFiniteSteps ?? new Float64Array(members).fill(-1));
     heap.floats(bestLosses, members).set(resume?.bestLosses ?? new Float64Array(members).fill(Infinity));
     heap.words(bestSteps, members).set(resume?.bestSteps ?? new Float64Array(members).fill(-1));
     const { parameterCount } = network;
-    const initial = initialState(this.#optimizer);
+    const initial = initialState(this.#optimizer, parameterCount);
     for (let row = 0; row < initial.length * members; row++) {
-      const own = heap.floats(moments + 4 * row * module.parameterStride, parameterCount);
+      const own = this.#row(moments, row);
       const value = initial[Math.floor(row / members)]!;
       if (resume) own.set(resume.moments.subarray(row * parameterCount, (row + 1) * parameterCount));
       else if (value === "parameter") own.set(this.#parametersOf(row % members));
@@ -111,8 +135,13 @@ export class WasmRun implements TrainingRun {
   }
 
   #parametersOf(member: number): Float32Array {
-    const { device, network, module, parameters } = this.#request;
-    return device.heap.floats(parameters + 4 * member * module.parameterStride, network.parameterCount);
+    return this.#row(this.#request.parameters, member);
+  }
+
+  /** [parameterCount], valid until memory grows. */
+  #row(address: number, row: number): Float32Array {
+    const { device, network, module } = this.#request;
+    return device.heap.floats(address + 4 * row * module.parameterStride, network.parameterCount);
   }
 
   setLearningRate(learningRate: number | Float64Array): void {
@@ -139,14 +168,53 @@ export class WasmRun implements TrainingRun {
     }
   }
 
-  /** Takes steps, in this thread alone where they are small. */
   async #take(firstStep: number, turns: number): Promise<void> {
-    const { pool } = this.#request.device;
     const startMs = performance.now();
-    for (let turn = 0; turn < turns; turn++) this.#writeTurn(turn, firstStep + turn);
+    if (this.#request.lbfgs) for (let turn = 0; turn < turns; turn++) await this.#search(firstStep + turn);
+    else {
+      for (let turn = 0; turn < turns; turn++) this.#writeTurn(turn, firstStep + turn);
+      await this.#run(turns);
+    }
+    this.#msPerTurn = Math.max(1e-4, (performance.now() - startMs) / turns);
+  }
+
+  /** Runs the program of steps, in this thread alone where they are small. */
+  async #run(turns: number): Promise<void> {
+    const { pool } = this.#request.device;
     if (!sharesLayered(this.#memory.operations)) pool.runAlone(this.#memory.program, turns);
     else await pool.run(this.#memory.program, turns);
-    this.#msPerTurn = Math.max(1e-4, (performance.now() - startMs) / turns);
+  }
+
+  /** One evaluation of the members of a line search, and their update, after which those stop that it cannot go on with. */
+  async #search(step: number): Promise<void> {
+    const { members, device, lbfgs } = this.#request;
+    const { at, sizes } = this.#memory;
+    const before = this.#words("stopped");
+    this.#writeTurn(0, step);
+    await this.#run(1);
+    if (this.#isDisposed) return;
+    const losses = device.heap.floats(at.losses + 4 * (step % sizes.ringSteps) * members, members);
+    const stopped = device.heap.words(at.stopped, members);
+    for (let member = 0; member < members; member++) {
+      if (before[member] !== -1) continue;
+      const optimizer = optimizerOf(this.#settings, member);
+      const isGoing = lbfgs!.update({ ...this.#vectorsOf(member), optimizer, loss: losses[member]! });
+      stopped[member] = isGoing ? -1 : step; // a trial whose loss is infinite is taken back
+    }
+  }
+
+  /** Views of a member's vectors, made anew where memory has grown. */
+  #vectorsOf(member: number): MemberVectors {
+    const { members, device, network } = this.#request;
+    const known = this.#vectors[member];
+    if (known?.parameters.buffer === device.heap.memory.buffer) return known;
+    const { gradients, moments } = this.#memory.at;
+    const rows = stateCount(this.#optimizer, network.parameterCount);
+    return (this.#vectors[member] = {
+      gradients: this.#row(gradients, member),
+      parameters: this.#parametersOf(member),
+      state: Array.from({ length: rows }, (_, row) => this.#row(moments, row * members + member)),
+    });
   }
 
   #writeTurn(turn: number, step: number): void {
@@ -212,12 +280,15 @@ export class WasmRun implements TrainingRun {
   }
 
   async readCheckpoint(step: number): Promise<Checkpoint> {
-    const { members, parameters } = this.#request;
+    const { members, parameters, network } = this.#request;
     const { bestLosses, bestSteps, nonFiniteSteps } = await this.readResults();
     return {
       step,
       parameters: this.#readParameters(parameters, members),
-      moments: this.#readParameters(this.#memory.at.moments, members * this.#request.plan.state.length),
+      moments: this.#readParameters(
+        this.#memory.at.moments,
+        members * stateCount(this.#optimizer, network.parameterCount),
+      ),
       nonFiniteSteps,
       bestLosses,
       bestSteps,
@@ -249,6 +320,7 @@ export class WasmRun implements TrainingRun {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
     this.#memory.free();
     for (const lease of this.#request.leases) lease.release();
   }

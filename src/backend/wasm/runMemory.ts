@@ -3,7 +3,9 @@ import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwor
 import { matricesOf } from "../../graph/denseMatrices.ts";
 import { weightMaskOf } from "../../graph/weightRanges.ts";
 import { memberHyperParameters } from "../../math/hyperParameters.ts";
+import { searchesLine, stateCount } from "../../math/optimizerFunction.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
+import { widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import { gradientJobs } from "./gradientCode.ts";
 import { writeProducts } from "./layerProducts.ts";
@@ -129,7 +131,8 @@ export class RunMemory {
     const rowOperations = 6 * this.#step.parameters.reduce((sum, { size }) => sum + size, 0);
     try {
       const count = members * parameterStride;
-      this.at = allocatePlaces(this.#memory, this.sizes, { moments: plan.state.length * count, gradients: count });
+      const states = stateCount(widestOptimizer(settings), network.parameterCount);
+      this.at = allocatePlaces(this.#memory, this.sizes, { moments: states * count, gradients: count });
       this.#orthogonal = plan.direction && this.#createOrthogonal();
       const ofMatrices = this.#orthogonal?.operations ?? 0;
       this.operations = (rowOperations * this.sizes.batchSize + ofMatrices) * members;
@@ -279,6 +282,10 @@ export class RunMemory {
     const finished = Math.max(finishedMembers, Math.ceil(members / mostItems));
     const update = this.#pass(0, { members, itemMembers: updated.itemMembers });
     const finish = this.#pass(0, { members, itemMembers: finished });
+    // The host updates the members of a line search.
+    if (searchesLine(this.#request.settings.optimizer)) {
+      return [...phases, this.#phaseOf("finish", Math.ceil(members / finished), finish)];
+    }
     const squares = this.#request.plan.hosted.gradientScale ? [this.#phaseOf("squares", updated.items, update)] : [];
     return [
       ...phases,

@@ -6,7 +6,7 @@ import type { TensorBackend } from "../tensorBackend.ts";
 import { isSoftware, lanesOf, nameOf, requestAdapter, requestDevice } from "./adapter.ts";
 import { withinScopes } from "./errorScopes.ts";
 import { describeError, faultOf, lostFault } from "./gpuFaults.ts";
-import { haveQuads } from "./quads.ts";
+import { adapterHasQuads, haveQuads } from "./quads.ts";
 import { patienceMs, Waits } from "../waits.ts";
 
 /** Floating-point operations of one dispatch that stay below 100 ms on a slow device of the kind; see docs/engine.md. */
@@ -35,7 +35,7 @@ export class GpuDevice implements Device {
   readonly maxWorkgroupBytes: number;
   /** Lanes of every subgroup; undefined where there are none, or of several sizes. */
   readonly subgroupLanes: number | undefined;
-  /** Four neighbouring invocations can exchange values: tried when the device was acquired. */
+  /** Four neighbouring invocations can exchange values: tried when the device, or the first of its adapter, was acquired. */
   readonly hasQuads: boolean;
   /** What the driver refused to compile and is done without: strategies, scores of many members, variants of products; and why. */
   readonly refusals = new Map<StrategyName | "scores" | "variants", string>();
@@ -278,7 +278,8 @@ export async function openAdapter(
   }
 }
 
-/** Wraps a WebGPU device, after the probe for quads. */
+/** Wraps a WebGPU device, once it is known whether it has quads. */
 export async function ownerOf(gpu: GPUDevice, options: Omit<GpuDeviceOptions, "hasQuads">): Promise<GpuDevice> {
-  return new GpuDevice(gpu, { ...options, hasQuads: await haveQuads(gpu) });
+  const hasQuads = await (options.isOwned ? adapterHasQuads(gpu) : haveQuads(gpu)); // another's device may have been changed
+  return new GpuDevice(gpu, { ...options, hasQuads });
 }

@@ -51,15 +51,38 @@ const compile = (gpu: GPUDevice): Promise<GPUComputePipeline> =>
   });
 
 /**
- * Whether the four neighbours of a dispatch can exchange values as a quad: tried once on the device, since WGSL does not say which
- * invocations are one, and kernels would give wrong numbers without a word. False where anything goes wrong.
+ * Whether the four neighbours of a dispatch can exchange values as a quad: tried on the device, since WGSL does not say which
+ * invocations are one, and kernels would give wrong numbers without a word.
+ * @throws Error where it could not be tried
  */
-export async function haveQuads(gpu: GPUDevice): Promise<boolean> {
+async function tryQuads(gpu: GPUDevice): Promise<boolean> {
   const { subgroupMinSize = 0 }: { readonly subgroupMinSize?: number } = gpu.adapterInfo;
   if (!gpu.features.has("subgroups") || subgroupMinSize < 4) return false;
+  const probe = compile(gpu).then((pipeline) => run(gpu, pipeline));
+  return areNeighbours(await soon("the probe of quads", probe, patienceMs.opening));
+}
+
+/** Whether a device has quads. False where anything goes wrong. */
+export const haveQuads = (gpu: GPUDevice): Promise<boolean> => tryQuads(gpu).catch(() => false);
+
+/** What was found on devices of adapters. */
+const known = new Map<string, boolean>();
+
+function keyOf({ adapterInfo, features }: GPUDevice): string {
+  const parts: unknown[] = [];
+  for (const name in adapterInfo) parts.push(name, adapterInfo[name as keyof GPUAdapterInfo]);
+  return JSON.stringify([parts, [...features]]);
+}
+
+/** As `haveQuads`, tried once on an adapter: a lost device is opened again without it, and no pipeline is compiled each time. */
+export async function adapterHasQuads(gpu: GPUDevice): Promise<boolean> {
+  const key = keyOf(gpu);
+  const found = known.get(key);
+  if (found !== undefined) return found;
   try {
-    const probe = compile(gpu).then((pipeline) => run(gpu, pipeline));
-    return areNeighbours(await soon("the probe of quads", probe, patienceMs.opening));
+    const answer = await tryQuads(gpu);
+    known.set(key, answer);
+    return answer;
   } catch {
     return false;
   }

@@ -1,4 +1,4 @@
-import type { FloatArray, Model } from "../../index.ts";
+import type { AnyNetwork, FloatArray, Model } from "../../index.ts";
 import { fourierFeatures, type Raster, rowsOf } from "./fourierFeatures.ts";
 
 /** Features that are made at once: more would hold memory for no gain. */
@@ -39,7 +39,7 @@ export class Painter {
   }
 
   /** The network's colours at each point, as pixels. */
-  async paint(model: Model, raster: Raster): Promise<Uint8ClampedArray<ArrayBuffer>> {
+  async paint(model: Model<AnyNetwork>, raster: Raster): Promise<Uint8ClampedArray<ArrayBuffer>> {
     const { width, height } = raster;
     const pixels = new Uint8ClampedArray(4 * width * height);
     const rows = Math.max(1, Math.floor(stripFloats / (width * this.frequencies.length)));

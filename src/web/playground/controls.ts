@@ -17,24 +17,34 @@ export interface Choice<Value extends string> {
 export interface SelectOptions<Value extends string> {
   readonly label: string;
   readonly choices: readonly Choice<Value>[];
+  /** One line on what it does. */
+  readonly hint?: string;
   readonly onChange: (value: Value) => void;
 }
 
 /** A select whose choices may change. */
 export interface SelectField<Value extends string> extends Field<Value> {
   offer(choices: readonly Choice<Value>[]): void;
+  /** Another hint, where it has one. */
+  explain(hint: string): void;
 }
+
+let hints = 0;
 
 export function selectField<Value extends string>(options: SelectOptions<Value>): SelectField<Value> {
   const select = element("select", { onchange: () => options.onChange(select.value as Value) });
   const offer = (choices: readonly Choice<Value>[]): void =>
     select.replaceChildren(...choices.map(({ value, label }) => element("option", { value }, label)));
   offer(options.choices);
+  const label = element("label", { class: "field" }, element("span", {}, options.label), select);
+  const hint = element("p", { class: "hint", id: `hint-${++hints}` }, options.hint);
+  if (options.hint !== undefined) select.setAttribute("aria-describedby", hint.id);
   return {
-    element: element("label", { class: "field" }, element("span", {}, options.label), select),
+    element: options.hint === undefined ? label : element("div", { class: "hinted" }, label, hint),
     set: (value) => (select.value = value),
     enable: (isEnabled) => (select.disabled = !isEnabled),
     offer,
+    explain: (text) => (hint.textContent = text),
   };
 }
 
@@ -111,6 +121,18 @@ export function radioField<Value extends string>(options: RadioOptions<Value>): 
       for (const input of inputs) input.disabled = !isEnabled;
     },
   };
+}
+
+/** A select of numbers that also shows one which is none of its own: an address may bring any. */
+export function showNumber(
+  field: SelectField<string>,
+  own: readonly number[],
+  value: number,
+  text: (value: number) => string = String,
+): void {
+  const offered = own.includes(value) ? own : [...own, value].toSorted((a, b) => a - b);
+  field.offer(offered.map((one) => ({ value: String(one), label: text(one) })));
+  field.set(String(value));
 }
 
 export const choicesOf = <Value extends string>(values: readonly Value[]): Choice<Value>[] =>

@@ -4,6 +4,7 @@ import type uPlot from "uplot";
 import type { CurveColors } from "./curvePicture.ts";
 import { type CurveView, linesOf, nearestValue, type Run } from "./curveLines.ts";
 import { formatCount, formatNumber } from "./format.ts";
+import type { Mark } from "./history.ts";
 
 export interface ChartRequest {
   readonly view: CurveView;
@@ -106,14 +107,16 @@ function axesOf({ view, colors }: ChartRequest): uPlot.Axis[] {
   ];
 }
 
-/** A red line with its word where training diverged. */
+const markWords: Record<Mark["kind"], string> = { diverged: " diverged ", best: " best weights " };
+
+/** A line with its word where training diverged, red, or had its best weights. */
 function drawMarks(chart: uPlot, { runs, view, colors }: ChartRequest): void {
   const { ctx, bbox } = chart;
   for (const mark of runs()[0]!.marks) {
     const x = chart.valToPos(mark[view.axis], "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width + 1) continue;
     ctx.save();
-    ctx.strokeStyle = ctx.fillStyle = colors.bad;
+    ctx.strokeStyle = ctx.fillStyle = mark.kind === "best" ? colors.test : colors.bad;
     ctx.lineWidth = 2 * devicePixelRatio;
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
@@ -121,7 +124,7 @@ function drawMarks(chart: uPlot, { runs, view, colors }: ChartRequest): void {
     ctx.stroke();
     ctx.font = `${11 * devicePixelRatio}px system-ui`;
     ctx.textAlign = x > bbox.left + bbox.width / 2 ? "right" : "left";
-    ctx.fillText(" diverged ", x, bbox.top + 12 * devicePixelRatio);
+    ctx.fillText(markWords[mark.kind], x, bbox.top + 12 * devicePixelRatio);
     ctx.restore();
   }
 }

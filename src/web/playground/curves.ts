@@ -248,7 +248,8 @@ export class Curves {
   /** The picture in words, for those who do not see it. */
   #describe({ entries, marks }: Run): void {
     const last = entries.at(-1);
-    const told = marks.map(({ step }) => `; diverged at step ${formatCount(step)}`).join("");
+    const words = { diverged: "diverged at", best: "best weights of" };
+    const told = marks.map(({ kind, step }) => `; ${words[kind]} step ${formatCount(step)}`).join("");
     if (!last) {
       this.#plot.setAttribute("aria-label", `No steps yet${told}`);
       return;

@@ -2,6 +2,7 @@
 
 import {
   acquire,
+  type AnyNetwork,
   createModel,
   type Dataset,
   dense,
@@ -58,6 +59,16 @@ export interface PlaygroundFrame {
   readonly state: Checkpoint | undefined;
   /** Undefined where they would have held the frame up. */
   readonly details: FrameDetails | undefined;
+  /** Where early stopping has ended the training: the parameters are its best ones. */
+  readonly stopped: StoppedRun | undefined;
+}
+
+export interface StoppedRun {
+  readonly step: number;
+  /** −1 where the test loss never was a number. */
+  readonly bestStep: number;
+  /** Its loss on the test points. */
+  readonly bestLoss: number;
 }
 
 export interface FrameDetails {
@@ -86,28 +97,28 @@ class Workbench {
   /** Centres of the cells by their number each way. */
   readonly surfaceRows: ReadonlyMap<number, Float32Array>;
   readonly mapRows: Float32Array;
-  /** The same network on the CPU: small maps and scores there need no round trips to the GPU. */
+  /** The same network on the CPU, without the dropout that only training has: small maps and scores there need no round trips to the GPU. */
   readonly host: Model;
   /** What a surface and the details took the last time, and when these were done. */
   surfaceTookMs = 0;
   detailsTookMs = 0;
   detailsDoneMs = 0;
-  readonly #owner: Model;
+  readonly #owner: Model<AnyNetwork>;
   #part: { readonly layer: number; readonly model: Model } | undefined;
 
-  private constructor(owner: Model, host: Model, features: readonly FeatureName[]) {
+  private constructor(owner: Model<AnyNetwork>, host: Model, features: readonly FeatureName[]) {
     this.#owner = owner;
     this.host = host;
     this.surfaceRows = new Map([surfaceCells, surfaceCells / 2].map((cells) => [cells, gridRows(features, cells)]));
     this.mapRows = gridRows(features, mapCells);
   }
 
-  static async create(model: Model, features: readonly FeatureName[]): Promise<Workbench> {
+  static async create({ model, settings, options }: FrameContext<FrameOptions>): Promise<Workbench> {
     const device = await acquire({ device: "reference" });
-    return new Workbench(model, await createModel(model.network, { device }), features);
+    return new Workbench(model, await createModel(network(settings.network), { device }), options.features);
   }
 
-  isFor(model: Model): boolean {
+  isFor(model: Model<AnyNetwork>): boolean {
     return this.#owner === model;
   }
 
@@ -122,8 +133,8 @@ class Workbench {
     if (this.#part?.layer === layer) return this.#part.model;
     this.#part?.model.dispose();
     this.#part = undefined;
-    const { device, network: whole } = this.#owner;
-    const model = await createModel(upTo(whole, layer), { device });
+    const { device } = this.#owner;
+    const model = await createModel(upTo(this.host.network, layer), { device });
     this.#part = { layer, model };
     return model;
   }
@@ -136,17 +147,17 @@ class Workbench {
 
 let bench: Workbench | undefined;
 
-async function benchFor(model: Model, features: readonly FeatureName[]): Promise<Workbench> {
-  if (bench?.isFor(model)) return bench;
+async function benchFor(context: FrameContext<FrameOptions>): Promise<Workbench> {
+  if (bench?.isFor(context.model)) return bench;
   bench?.dispose();
   bench = undefined;
-  return (bench = await Workbench.create(model, features));
+  return (bench = await Workbench.create(context));
 }
 
 /** A logit as a number from −1 to 1: twice its probability, less one. */
 const signed = (logit: number): number => Math.tanh(logit / 2);
 
-async function outputSurface(model: Model, rows: Float32Array): Promise<Float32Array> {
+async function outputSurface(model: Model<AnyNetwork>, rows: Float32Array): Promise<Float32Array> {
   const outputs = Float32Array.from(await model.logits(rows));
   return takesLogits(model.network.loss) ? outputs.map(signed) : outputs;
 }
@@ -225,14 +236,25 @@ async function detailsOf(bench: Workbench, context: FrameContext<FrameOptions>):
   return { maps, states, training, test };
 }
 
+function stoppedOf({ earlyStopping, isFinished }: FrameContext<FrameOptions>): StoppedRun | undefined {
+  if (!earlyStopping || !isFinished) return undefined;
+  const [step, bestStep, bestLoss] = [
+    earlyStopping.stoppedSteps,
+    earlyStopping.bestSteps,
+    earlyStopping.bestValues,
+  ].map((values) => values[0]!) as [number, number, number];
+  return { step, bestStep, bestLoss };
+}
+
 /** Every number of a frame: the surface from the GPU, small things from the same parameters on the CPU. */
 export async function renderFrame(context: FrameContext<FrameOptions>): Promise<Rendered<PlaygroundFrame>> {
   const { model, options, state } = context;
-  const own = await benchFor(model, options.features);
+  const own = await benchFor(context);
   const parameters = Float32Array.from(await model.readParameters());
   own.host.writeParameters(parameters);
   const surface = await surfaceOf(own, context, parameters);
   const details = await detailsOf(own, context);
-  const content = { surface, neuron: options.neuron, parameters, state, details };
+  const stopped = stoppedOf(context);
+  const content = { surface, neuron: options.neuron, parameters, state, details, stopped };
   return { content, transfer: [surface.buffer, parameters.buffer, ...(details ? [details.maps.buffer] : [])] };
 }

@@ -15,8 +15,9 @@ export interface HistoryEntry extends Measurement {
   readonly epoch: number;
 }
 
-/** Where training diverged. */
+/** Where training diverged, or had the weights that early stopping has brought back. */
 export interface Mark {
+  readonly kind: "diverged" | "best";
   readonly step: number;
   readonly epoch: number;
   readonly seconds: number;
@@ -58,7 +59,17 @@ export class History {
 
   /** Training diverged. */
   mark(step: number, seconds: number, epochsPerStep: number): void {
-    this.#marks.push({ step, seconds, epoch: this.#epochAt(step, epochsPerStep) });
+    this.#marks.push({ kind: "diverged", step, seconds, epoch: this.#epochAt(step, epochsPerStep) });
+  }
+
+  /** Early stopping has brought the weights of a step back, which lies between two entries. */
+  markBest(step: number): void {
+    const after = this.#entries.find((entry) => entry.step >= step) ?? this.#entries.at(-1);
+    const before = this.#entries.findLast((entry) => entry.step <= step) ?? { step: 0, epoch: 0, seconds: 0 };
+    if (!after) return;
+    const share = after.step > before.step ? (step - before.step) / (after.step - before.step) : 0;
+    const between = (key: "epoch" | "seconds"): number => before[key] + share * (after[key] - before[key]);
+    this.#marks.push({ kind: "best", step, epoch: between("epoch"), seconds: between("seconds") });
   }
 
   clear(): void {

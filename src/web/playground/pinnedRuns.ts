@@ -3,6 +3,7 @@
 import { hasMomentum } from "./setup.ts";
 import type { Run } from "./curveLines.ts";
 import type { PlaygroundState } from "./state.ts";
+import { describeTraining } from "./trainingWords.ts";
 
 export const mostPinned = 20;
 /** Entries of a pinned run: fewer than of the one under way, for twenty are drawn with it. */
@@ -16,14 +17,14 @@ export function thinOut<Entry>(entries: readonly Entry[], most: number): Entry[]
 
 /** What was trained, in one line. */
 export function describeSettings(state: PlaygroundState): string {
-  const { data, points, features, layers, optimizer, learningRate, momentum, weightDecay, batchSize } = state;
+  const { data, points, features, layers, optimizer, learningRate, momentum, batchSize } = state;
   const widths = layers.map(({ width, activation }) => `${width} ${activation}`).join(", ");
   const parts = [
     data === "own" ? `${points.length} own points` : `${data}, noise ${state.noise} %`,
     `${features.length} → ${widths === "" ? "" : `${widths} → `}1`,
     `${optimizer} ${learningRate}`,
     ...(momentum > 0 && hasMomentum(state) ? [`momentum ${momentum}`] : []),
-    ...(weightDecay > 0 ? [`decay ${weightDecay}`] : []),
+    ...describeTraining(state),
     ...(state.initializer === "auto" ? [] : [state.initializer]),
     state.loss,
     `batch ${batchSize}`,

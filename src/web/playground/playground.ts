@@ -15,7 +15,7 @@ import { Drawing } from "./drawing.ts";
 import { EpochEnds } from "./epochEnds.ts";
 import { openFile } from "./filePanel.ts";
 import { formatCount } from "./format.ts";
-import type { FrameOptions, Neuron, PlaygroundFrame } from "./frame.ts";
+import type { FrameOptions, Neuron, PlaygroundFrame, StoppedRun } from "./frame.ts";
 import { HiddenNote } from "./hiddenNote.ts";
 import { OutputPanel } from "./outputPanel.ts";
 import { firstPoints, mostOwnPoints, type Point, roundPoint } from "./points.ts";
@@ -24,9 +24,11 @@ import type { SessionStart } from "../restore/savedRun.ts";
 import { createKeeper, type RestoredRun } from "./restoredRun.ts";
 import { RunRecorder } from "./runRecorder.ts";
 import { changeBetween, paceOf, pointsOf, sessionOf } from "./setup.ts";
+import { rateFunction, scheduleOf } from "./schedules.ts";
 import { createSharePanel } from "./sharePanel.ts";
 import { decodeState, encodeState, type PlaygroundState, withTask } from "./state.ts";
-import { type RunControls, Toolbar } from "./toolbar.ts";
+import { StopNotice } from "./stopNotice.ts";
+import { type RunControls, type Standing, Toolbar } from "./toolbar.ts";
 import { TrainingPanel } from "./trainingPanel.ts";
 import type { Snapshot } from "./weightFiles.ts";
 import { WeightsTable } from "./weightsTable.ts";
@@ -48,12 +50,15 @@ export class Playground implements RunControls {
     (run) => this.#restore(run),
   );
   readonly #meter = new RedrawMeter();
+  readonly #stop = new StopNotice();
   readonly #root: HTMLElement;
   #state: PlaygroundState;
   #split: Split;
   #neuron: Neuron | undefined;
   #isPlaying = false;
   #isBroken = false;
+  /** The learning rate of each step, where a schedule changes it. */
+  #rateAt: ((step: number) => number) | undefined;
   #starts = 0;
   #last: FrameMessage<PlaygroundFrame> | undefined;
 
@@ -107,7 +112,8 @@ export class Playground implements RunControls {
     this.#setPlaying(false);
     if (this.#isBroken) this.#restart();
     this.#recorder.go();
-    this.#client.step(steps);
+    if (this.#stop.isStopped) void this.#goOn().then(() => this.#client.step(steps));
+    else this.#client.step(steps);
   }
 
   /** Pauses, and goes on to the end of the epoch; from an end to the next one. */
@@ -179,6 +185,7 @@ export class Playground implements RunControls {
       this.#hidden,
     ];
     for (const panel of panels) panel.show(this.#state);
+    this.#rateAt = scheduleOf(this.#state) && rateFunction(this.#state);
     this.#output.showPoints(this.#split);
   }
 
@@ -191,6 +198,7 @@ export class Playground implements RunControls {
     this.#setPlaying(true);
     this.#recorder.go();
     if (this.#isBroken) this.#restart();
+    else if (this.#stop.isStopped) void this.#goOn();
     else this.#client.play(paceOf(this.#state));
   }
 
@@ -223,21 +231,23 @@ export class Playground implements RunControls {
     this.#epochs.forget();
     this.#isBroken = false;
     this.#neuron = undefined;
+    this.#stop.clear();
     this.#recorder.reset();
     if (this.#isPlaying) this.#recorder.go();
     this.#output.curves.show();
-    this.#toolbar.showStanding({ step: 0, epoch: 0, stepsPerSecond: 0, redrawsPerSecond: 0 });
+    this.#showStanding({ step: 0, epoch: 0, stepsPerSecond: 0 }, 0);
     const settings = { ...sessionOf(this.#state, this.#split, undefined), ...start };
     this.#client.start(settings, this.#isPlaying ? paceOf(this.#state) : undefined);
   }
 
-  /** The same network with other data, another optimizer or one other weight: it keeps its parameters. */
+  /** The same network with other data, another optimizer or one other weight, or after it has stopped: it keeps its parameters. */
   async #goOn(edit?: { readonly index: number; readonly value: number }): Promise<void> {
     this.#keeper.begin();
     const start = ++this.#starts;
     this.#epochs.forget();
     const { parameters, step } = await this.#client.readParameters();
     if (start !== this.#starts) return; // changed again meanwhile
+    this.#stop.clear();
     if (edit) parameters[edit.index] = edit.value;
     const settings = { ...sessionOf(this.#state, this.#split, this.#neuron), parameters, firstStep: step };
     this.#client.start(settings, this.#isPlaying ? paceOf(this.#state) : undefined);
@@ -266,10 +276,22 @@ export class Playground implements RunControls {
     this.#output.draw(content);
     this.#drawing.draw(parameters, details, neuron ? undefined : this.#output.surface.canvas);
     this.#weights.draw(parameters, !isRunning);
-    const redrawsPerSecond = this.#meter.count(isRunning);
-    this.#toolbar.showStanding({ step, epoch, stepsPerSecond: isRunning ? stepsPerSecond : 0, redrawsPerSecond });
+    const redraws = this.#meter.count(isRunning);
+    this.#showStanding({ step, epoch, stepsPerSecond: isRunning ? stepsPerSecond : 0 }, redraws);
+    if (content.stopped && this.#stop.show(content.stopped, this.#state)) this.#stopped(content.stopped);
     this.#root.dataset.redraws = String(this.#meter.total);
     return isRunning ? calm() : undefined;
+  }
+
+  #showStanding(now: Pick<Standing, "step" | "epoch" | "stepsPerSecond">, redrawsPerSecond: number): void {
+    this.#toolbar.showStanding({ ...now, redrawsPerSecond, learningRate: this.#rateAt?.(now.step) });
+    this.#training.tell(now.step);
+  }
+
+  #stopped(run: StoppedRun): void {
+    this.#setPlaying(false);
+    this.#recorder.stopped(run);
+    this.#output.curves.restyle();
   }
 
   #diverged(message: DivergedMessage): void {

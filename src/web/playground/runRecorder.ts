@@ -2,7 +2,7 @@
 
 import type { DivergedMessage, FrameMessage } from "../worker/protocol.ts";
 import type { Run } from "./curveLines.ts";
-import type { PlaygroundFrame } from "./frame.ts";
+import type { PlaygroundFrame, StoppedRun } from "./frame.ts";
 import { History } from "./history.ts";
 import { describeSettings } from "./pinnedRuns.ts";
 import { encodeState, type PlaygroundState } from "./state.ts";
@@ -27,14 +27,14 @@ export class RunRecorder {
   }
 
   /**
-   * Takes what a frame says of the training.
+   * Takes what a frame says of the training; one that shows weights of an earlier step adds nothing.
    * @param goesOn more steps follow by themselves
    * @returns whether there is something new to draw
    */
-  add({ step, epoch, content: { details } }: Frame, goesOn: boolean): boolean {
+  add({ step, epoch, content: { details, stopped } }: Frame, goesOn: boolean): boolean {
     const seconds = this.#clock.lap(performance.now(), goesOn);
     if (step > 0) this.#epochsPerStep = epoch / step;
-    if (!details || step === 0) return false;
+    if (!details || step === 0 || stopped) return false;
     const { training, test } = details;
     const measurement = {
       step,
@@ -52,6 +52,10 @@ export class RunRecorder {
   diverged({ step, goodStep }: DivergedMessage, last: Frame | undefined): void {
     this.#history.mark(step, this.#clock.seconds, this.#epochsPerStep);
     if (last && this.#history.entries.length === 0) this.add({ ...last, step: goodStep }, false);
+  }
+
+  stopped({ bestStep }: StoppedRun): void {
+    if (bestStep >= 0) this.#history.markBest(bestStep);
   }
 
   run(state: PlaygroundState): Run {

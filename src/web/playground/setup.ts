@@ -4,6 +4,7 @@ import {
   createOptimizer,
   type Dataset,
   dense,
+  ema,
   hyperParameterDefaults,
   type NetworkOptions,
   type Optimizer,
@@ -15,6 +16,7 @@ import { drawDataset, type Split, splitPoints } from "./datasets.ts";
 import { featuresOf } from "./features.ts";
 import type { FrameOptions } from "./frame.ts";
 import type { Point } from "./points.ts";
+import { scheduleOf } from "./schedules.ts";
 import { type PlaygroundState, seedOf } from "./state.ts";
 
 /** The points of a state, split. */
@@ -61,6 +63,35 @@ export const stepsPerEpoch = ({ batchSize }: PlaygroundState, { training: { leng
 /** Whether an optimizer has a momentum to set. */
 export const hasMomentum = ({ optimizer }: PlaygroundState): boolean => takes(optimizer, "momentum");
 
+/** Label smoothing, where the loss has labels to smooth. */
+export const smoothingOf = ({ loss, labelSmoothing }: PlaygroundState): number =>
+  takesLogits(loss) ? labelSmoothing : 0;
+
+/** Steps from one look at the test loss to the next; patience is as many of them as fit. */
+export const stoppingSteps = 50;
+export const patienceOf = ({ patience }: PlaygroundState): number => Math.max(1, Math.round(patience / stoppingSteps));
+
+/** What a training of this state does beside its optimizer, those that are on. Without test points nothing stops it. */
+export function trainingOptionsOf(state: PlaygroundState, { test }: Split) {
+  const { l1, dropout, clipNorm, ema: decay } = state;
+  const schedule = scheduleOf(state);
+  const labelSmoothing = smoothingOf(state);
+  return {
+    ...(schedule && { schedule }),
+    ...(l1 > 0 && { l1 }),
+    ...(dropout > 0 && { dropout }),
+    ...(labelSmoothing > 0 && { labelSmoothing }),
+    ...(clipNorm > 0 && { clipNorm }),
+    ...(decay > 0 && { average: ema(decay) }),
+    ...(stopsEarly(state, test) && {
+      validation: datasetOf(state, test),
+      earlyStopping: { patience: patienceOf(state), interval: { steps: stoppingSteps } },
+    }),
+  };
+}
+
+const stopsEarly = ({ patience }: PlaygroundState, test: readonly Point[]): boolean => patience > 0 && test.length > 0;
+
 /** What a session of this state trains; `options` goes to its frames. */
 export function sessionOf(
   state: PlaygroundState,
@@ -72,6 +103,7 @@ export function sessionOf(
     data: datasetOf(state, split.training),
     optimizer: optimizerOf(state),
     batchSize: state.batchSize,
+    ...trainingOptionsOf(state, split),
     seed: seedOf(state),
     orderSeed: seedOf(state),
     ...(state.initializer !== "auto" && { initializer: state.initializer }),
@@ -98,7 +130,22 @@ const shapeKeys = [
   "loss",
   "task",
 ] as const;
-const trainingKeys = ["points", "optimizer", "momentum", "weightDecay", "batchSize"] as const;
+const trainingKeys = [
+  "points",
+  "optimizer",
+  "momentum",
+  "weightDecay",
+  "batchSize",
+  "schedule",
+  "scheduleSteps",
+  "warmUp",
+  "l1",
+  "dropout",
+  "labelSmoothing",
+  "clipNorm",
+  "ema",
+  "patience",
+] as const;
 
 export function changeBetween(before: PlaygroundState, after: PlaygroundState): Change {
   const differs = (key: keyof PlaygroundState): boolean => before[key] !== after[key];

@@ -15,6 +15,10 @@ import { datasetNames, type DatasetName, type Task, taskOf } from "./datasets.ts
 import { type FeatureName, featureNames } from "./features.ts";
 import { type GroupName, groupNames, parseGroups } from "./hiddenGroups.ts";
 import { decodePoints, encodePoints, type Point } from "./points.ts";
+import { type ScheduleName, type ScheduleSettings, scheduleNames } from "./schedules.ts";
+
+/** Optimizers of the page, whose steps take some of the points: L-BFGS needs all of them in each. */
+export const offeredOptimizers: readonly OptimizerName[] = optimizerNames.filter((name) => name !== "lbfgs");
 
 export const mostLayers = 10;
 export const mostNeurons = 128;
@@ -29,7 +33,10 @@ export interface HiddenLayer {
 export const paceNames = ["1", "10", "100", "full"] as const;
 export type PaceName = (typeof paceNames)[number];
 
-export interface PlaygroundState {
+/** Longest schedule, warm-up and patience, in steps. */
+const mostSteps = 1_000_000;
+
+export interface PlaygroundState extends ScheduleSettings {
   readonly data: DatasetName | "own";
   /** Where `data` is "own"; else empty. */
   readonly points: readonly Point[];
@@ -51,6 +58,18 @@ export interface PlaygroundState {
   readonly momentum: number;
   readonly weightDecay: number;
   readonly batchSize: number;
+  /** λ of the penalty λ · Σ |w|; 0: none. */
+  readonly l1: number;
+  /** Rate behind every hidden layer; 0: none. */
+  readonly dropout: number;
+  /** ε of a cross entropy; 0: none. */
+  readonly labelSmoothing: number;
+  /** Largest norm of the gradients; 0: any. */
+  readonly clipNorm: number;
+  /** Decay of the average of the parameters; 0: none is kept. */
+  readonly ema: number;
+  /** Steps without a better test loss after which training stops; 0: never. */
+  readonly patience: number;
   readonly pace: PaceName;
   readonly showsTest: boolean;
   readonly discretizes: boolean;
@@ -80,6 +99,15 @@ export const defaults: PlaygroundState = {
   momentum: 0,
   weightDecay: 0,
   batchSize: 32,
+  schedule: "constant",
+  scheduleSteps: 2000,
+  warmUp: 0,
+  l1: 0,
+  dropout: 0,
+  labelSmoothing: 0,
+  clipNorm: 0,
+  ema: 0,
+  patience: 0,
   pace: "10",
   showsTest: false,
   discretizes: false,
@@ -125,6 +153,15 @@ const textsOf = (state: PlaygroundState): Texts => ({
   momentum: String(state.momentum),
   decay: String(state.weightDecay),
   batch: String(state.batchSize),
+  schedule: state.schedule,
+  span: String(state.scheduleSteps),
+  warmup: String(state.warmUp),
+  l1: String(state.l1),
+  dropout: String(state.dropout),
+  label: String(state.labelSmoothing),
+  clip: String(state.clipNorm),
+  ema: String(state.ema),
+  patience: String(state.patience),
   pace: state.pace,
   test: state.showsTest ? "1" : "0",
   discrete: state.discretizes ? "1" : "0",
@@ -217,6 +254,21 @@ function parseLayers(text: string): HiddenLayer[] | undefined {
   return layers.length <= mostLayers && layers.every((layer) => layer !== undefined) ? layers : undefined;
 }
 
+/** What a training does beside its optimizer. */
+function readTraining(reader: Reader) {
+  return {
+    schedule: reader.name<ScheduleName>("schedule", defaults.schedule, scheduleNames),
+    scheduleSteps: reader.integer("span", defaults.scheduleSteps, 1, mostSteps),
+    warmUp: reader.integer("warmup", defaults.warmUp, 0, mostSteps),
+    l1: reader.number("l1", defaults.l1, 0, 10),
+    dropout: reader.number("dropout", defaults.dropout, 0, 0.95),
+    labelSmoothing: reader.number("label", defaults.labelSmoothing, 0, 1),
+    clipNorm: reader.number("clip", defaults.clipNorm, 0, 1000),
+    ema: reader.number("ema", defaults.ema, 0, 0.9999),
+    patience: reader.integer("patience", defaults.patience, 0, mostSteps),
+  };
+}
+
 /** Reads an address; whatever makes no sense keeps its default and is told. */
 export function decodeState(params: URLSearchParams): Decoded {
   const reader = new Reader(params);
@@ -239,11 +291,12 @@ export function decodeState(params: URLSearchParams): Decoded {
     layers: reader.read("net", usual.layers, layers, parseLayers),
     initializer: reader.name("init", usual.initializer, ["auto", ...initializerNames]),
     loss: reader.name("loss", usual.loss, lossesOf(usual.task)),
-    optimizer: reader.name("opt", usual.optimizer, optimizerNames),
+    optimizer: reader.name("opt", usual.optimizer, offeredOptimizers),
     learningRate: reader.number("rate", usual.learningRate, 1e-6, 100),
     momentum: reader.number("momentum", usual.momentum, 0, 0.999),
     weightDecay: reader.number("decay", usual.weightDecay, 0, 10),
     batchSize: reader.integer("batch", usual.batchSize, 1, 4096),
+    ...readTraining(reader),
     pace: reader.name("pace", usual.pace, paceNames),
     showsTest: reader.name("test", "0", ["0", "1"]) === "1",
     discretizes: reader.name("discrete", "0", ["0", "1"]) === "1",

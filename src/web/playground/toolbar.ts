@@ -6,7 +6,7 @@ import type { Notice } from "../notices.ts";
 import { tellDevice } from "../sessionNotices.ts";
 import type { DeviceMessage } from "../worker/protocol.ts";
 import { type Field, selectField } from "./controls.ts";
-import { formatCount } from "./format.ts";
+import { formatCount, formatNumber } from "./format.ts";
 import type { Panel, Update } from "./panel.ts";
 import { paceNames, type PaceName, type PlaygroundState } from "./state.ts";
 
@@ -37,6 +37,8 @@ export interface Standing {
   readonly epoch: number;
   readonly stepsPerSecond: number;
   readonly redrawsPerSecond: number;
+  /** Of the next step, where a schedule changes it. */
+  readonly learningRate: number | undefined;
 }
 
 export class Toolbar implements Panel {
@@ -47,6 +49,8 @@ export class Toolbar implements Panel {
   readonly #epoch = element("dd", { "data-figure": "epoch" }, "0");
   readonly #speed = element("dd", { "data-figure": "speed" }, "–");
   readonly #redraws = element("dd", { "data-figure": "redraws" }, "–");
+  readonly #rate = element("dd", { "data-figure": "rate" });
+  readonly #rateFigure = figure("Rate now", this.#rate);
   #notice: Notice | undefined;
   readonly #device = element("dd", { class: "device", "data-figure": "device" }, "starting…");
 
@@ -78,6 +82,7 @@ export class Toolbar implements Panel {
         { class: "figures numbers" },
         figure("Step", this.#step),
         figure("Epoch", this.#epoch),
+        this.#rateFigure,
         figure("Steps/s", this.#speed),
         figure("Redraws/s", this.#redraws),
         figure("Device", this.#device),
@@ -111,7 +116,9 @@ export class Toolbar implements Panel {
     this.#device.title = `${place}\nStrategy ${strategy}: ${reason}`;
   }
 
-  showStanding({ step, epoch, stepsPerSecond, redrawsPerSecond }: Standing): void {
+  showStanding({ step, epoch, stepsPerSecond, redrawsPerSecond, learningRate }: Standing): void {
+    this.#rateFigure.hidden = learningRate === undefined;
+    this.#rate.textContent = learningRate === undefined ? "" : formatNumber(learningRate);
     this.#step.textContent = formatCount(step);
     this.#epoch.textContent = epoch < 100 ? epoch.toFixed(1) : formatCount(epoch);
     this.#speed.textContent = stepsPerSecond > 0 ? formatCount(stepsPerSecond) : "–";

@@ -1,11 +1,12 @@
 // How the network is trained.
 
-import { type InitializerName, initializerNames, optimizerNames } from "../../index.ts";
+import { type InitializerName, initializerNames } from "../../index.ts";
 import { element } from "../dom.ts";
-import { choicesOf, type Field, rangeField, selectField, type SelectField } from "./controls.ts";
+import { choicesOf, type Field, rangeField, selectField, type SelectField, showNumber } from "./controls.ts";
 import type { Panel, Update } from "./panel.ts";
 import { hasMomentum } from "./setup.ts";
-import { lossesOf, type PlaygroundState } from "./state.ts";
+import { lossesOf, offeredOptimizers, type PlaygroundState } from "./state.ts";
+import { TrainingDetails } from "./trainingDetails.ts";
 
 const lossLabels: Record<string, string> = {
   squaredError: "half squared",
@@ -25,23 +26,16 @@ const optimizerLabels: Record<string, string> = {
   adagrad: "Adagrad",
   adadelta: "Adadelta",
   adamax: "Adamax",
+  muon: "Muon",
 };
 
-const batchSizes = ["1", "2", "4", "8", "16", "32", "64", "128", "256", "512"] as const;
-const momenta = ["0", "0.5", "0.8", "0.9", "0.95", "0.99"] as const;
-const decays = ["0", "0.00001", "0.0001", "0.001", "0.01", "0.03", "0.1", "0.3", "1"] as const;
+const batchSizes = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+const momenta = [0, 0.5, 0.8, 0.9, 0.95, 0.99];
 
 /** A logarithmic slider from 1e-5 to 10: ten places a power of ten. */
 const places = 60;
 const rateAt = (place: number): number => Number((10 ** (place / 10 - 5)).toPrecision(2));
 const placeOf = (rate: number): number => Math.round(Math.min(places, Math.max(0, 10 * (Math.log10(rate) + 5))));
-
-/** A select that also shows a value which is none of its own: an address may bring any. */
-function showNumber(field: SelectField<string>, own: readonly string[], value: number): void {
-  const text = own.find((one) => Number(one) === value) ?? String(value);
-  field.offer(choicesOf(own.includes(text) ? own : [...own, text]));
-  field.set(text);
-}
 
 export class TrainingPanel implements Panel {
   readonly element: HTMLElement;
@@ -50,8 +44,8 @@ export class TrainingPanel implements Panel {
   readonly #loss: SelectField<PlaygroundState["loss"]>;
   readonly #batch: SelectField<string>;
   readonly #momentum: SelectField<string>;
-  readonly #decay: SelectField<string>;
   readonly #initializer: SelectField<InitializerName | "auto">;
+  readonly #details: TrainingDetails;
 
   constructor(update: Update) {
     this.#rate = rangeField({
@@ -63,7 +57,7 @@ export class TrainingPanel implements Panel {
     });
     this.#optimizer = selectField({
       label: "Optimizer",
-      choices: optimizerNames.map((value) => ({ value, label: optimizerLabels[value] ?? value })),
+      choices: offeredOptimizers.map((value) => ({ value, label: optimizerLabels[value] ?? value })),
       onChange: (optimizer) => update({ optimizer }),
     });
     this.#loss = selectField({ label: "Loss", choices: [], onChange: (loss) => update({ loss }) });
@@ -71,19 +65,19 @@ export class TrainingPanel implements Panel {
     this.#batch = selectField({ label: "Batch size", choices: [], onChange: onBatch });
     const onMomentum = (momentum: string): void => update({ momentum: Number(momentum) });
     this.#momentum = selectField({ label: "Momentum", choices: [], onChange: onMomentum });
-    const onDecay = (decay: string): void => update({ weightDecay: Number(decay) });
-    this.#decay = selectField({ label: "Weight decay", choices: [], onChange: onDecay });
     this.#initializer = selectField({
       label: "Initial weights",
       choices: choicesOf(["auto", ...initializerNames]),
       onChange: (initializer) => update({ initializer }),
     });
-    const fields = [this.#optimizer, this.#loss, this.#batch, this.#momentum, this.#decay, this.#initializer];
+    this.#details = new TrainingDetails(update);
+    const fields = [this.#optimizer, this.#loss, this.#batch, this.#momentum, this.#initializer];
     this.element = element(
       "section",
       { class: "card training-settings", "aria-label": "Training", "data-group": "training" },
       element("h2", {}, "Training"),
       element("div", { class: "fields" }, this.#rate.element, ...fields.map((field) => field.element)),
+      this.#details.element,
     );
   }
 
@@ -95,7 +89,12 @@ export class TrainingPanel implements Panel {
     showNumber(this.#batch, batchSizes, state.batchSize);
     showNumber(this.#momentum, momenta, state.momentum);
     this.#momentum.enable(hasMomentum(state));
-    showNumber(this.#decay, decays, state.weightDecay);
     this.#initializer.set(state.initializer);
+    this.#details.show(state);
+  }
+
+  /** Where the training stands. */
+  tell(step: number): void {
+    this.#details.tell(step);
   }
 }

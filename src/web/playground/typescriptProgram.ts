@@ -4,7 +4,8 @@ import { hyperParameterDefaults, takesLogits } from "../../index.ts";
 import type { Split } from "./datasets.ts";
 import { featureCode } from "./features.ts";
 import type { Point } from "./points.ts";
-import { hasMomentum, networkOf } from "./setup.ts";
+import { scheduleCode } from "./schedules.ts";
+import { hasMomentum, networkOf, trainingOptionsOf } from "./setup.ts";
 import { type PlaygroundState, seedOf } from "./state.ts";
 
 const pointsPerLine = 6;
@@ -20,32 +21,66 @@ function listOf(points: readonly Point[]): string {
 function optimizerCode(state: PlaygroundState): string {
   const { optimizer, learningRate, momentum, weightDecay } = state;
   const options = [`learningRate: ${learningRate}`];
-  if (hasMomentum(state) && momentum > 0) options.push(`momentum: ${momentum}`);
+  if (hasMomentum(state) && momentum !== hyperParameterDefaults(optimizer)["momentum"])
+    options.push(`momentum: ${momentum}`);
   if (weightDecay !== (hyperParameterDefaults(optimizer)["weightDecay"] ?? 0))
     options.push(`weightDecay: ${weightDecay}`);
   return `${optimizer}({ ${options.join(", ")} })`;
 }
 
 function layersCode(state: PlaygroundState): string {
-  return networkOf(state)
-    .layers.map(({ width, activation }) => `dense(${width}, "${activation}")`)
-    .join(", ");
+  const layers = networkOf(state).layers.map(({ width, activation }) => `dense(${width}, "${activation}")`);
+  const last = layers.pop()!;
+  const hidden = state.dropout > 0 ? layers.flatMap((layer) => [layer, `dropout(${state.dropout})`]) : layers;
+  return [...hidden, last].join(", ");
+}
+
+/** Options of the training, one a line. */
+function optionsCode(state: PlaygroundState, split: Split, steps: number): string {
+  const { l1, labelSmoothing, clipNorm, average, earlyStopping } = trainingOptionsOf(state, split);
+  const schedule = scheduleCode(state);
+  const lines = [
+    `optimizer: ${optimizerCode(state)}`,
+    `batchSize: ${state.batchSize}`,
+    `seed: ${seedOf(state)}`,
+    `steps: ${steps}`,
+    schedule && `schedule: ${schedule}`,
+    l1 && `l1: ${l1}`,
+    labelSmoothing && `labelSmoothing: ${labelSmoothing}`,
+    clipNorm && `clipNorm: ${clipNorm}`,
+    average && `average: ema(${state.ema})`,
+    split.test.length > 0 && "validation: dataOf(testPoints)",
+    earlyStopping &&
+      `earlyStopping: { patience: ${earlyStopping.patience}, interval: { steps: ${earlyStopping.interval.steps} } }`,
+  ];
+  return lines
+    .filter(Boolean)
+    .map((line) => `  ${line},\n`)
+    .join("");
+}
+
+/** What a program takes from the package: the functions that it calls, but its own. */
+function importsOf(code: string): string {
+  const called = [...code.matchAll(/(\w+)\(/g)].map(([, name]) => name!).filter((name) => name !== "dataOf");
+  return [...new Set(["acquire", "createModel", ...called])].toSorted((a, b) => a.localeCompare(b, "en")).join(", ");
 }
 
 /**
  * A program that trains the same network on the same points with the library: same seed, same batches.
  * @param steps as many as the page has taken
  */
-export function typescriptProgram(state: PlaygroundState, { training, test }: Split, steps: number): string {
-  const { features, loss, initializer, batchSize } = state;
+export function typescriptProgram(state: PlaygroundState, split: Split, steps: number): string {
+  const { training, test } = split;
+  const { features, loss, initializer } = state;
   const seed = seedOf(state);
   const target = takesLogits(loss) ? "value > 0 ? 1 : 0" : "value";
   const start = initializer === "auto" ? "" : `, initializer: "${initializer}"`;
-  const held = test.length > 0 ? ", validation: dataOf(testPoints)" : "";
+  const net = `network({ inputs: ${features.length}, layers: [${layersCode(state)}], loss: "${loss}" })`;
+  const options = optionsCode(state, split, steps);
   const tests = test.length > 0 ? `\nconst testPoints: Point[] = ${listOf(test)};` : "";
   return `// Trains the network of the playground: ${steps} steps on ${training.length} points.
 
-import { acquire, ${state.optimizer}, createModel, dense, network } from "thalweg";
+import { ${importsOf(net + options)} } from "thalweg";
 
 /** x1, x2, and what to predict. */
 type Point = [x1: number, x2: number, value: number];
@@ -61,9 +96,10 @@ const dataOf = (rows: Point[]) => ({
 });
 
 const device = await acquire();
-const net = network({ inputs: ${features.length}, layers: [${layersCode(state)}], loss: "${loss}" });
+const net = ${net};
 const model = await createModel(net, { device, seed: ${seed}${start} });
-const options = { optimizer: ${optimizerCode(state)}, batchSize: ${batchSize}, seed: ${seed}, steps: ${steps}${held} };
+const options = {
+${options}};
 
 for await (const { step, loss, validation } of model.train(dataOf(points), options)) {
   console.log(\`step \${step}: loss \${loss.toFixed(4)}\${validation ? \`, on test points \${validation.loss.toFixed(4)}\` : ""}\`);

@@ -11,7 +11,7 @@ export interface ColumnSummary {
   readonly lowest: number;
   readonly median: number;
   readonly highest: number;
-  readonly stopped: number;
+  readonly diverged: number;
 }
 
 /** How the networks of some columns do. */
@@ -25,8 +25,8 @@ export function summarizeColumns(grid: PopulationGrid, values: ArrayLike<number>
     const own: number[] = [];
     for (let network = column; network < networksOf(grid); network += count) own.push(values[network]!);
     const [lowest = Number.NaN, median = Number.NaN, highest = Number.NaN] = quantiles(own, [0, 0.5, 1]);
-    const stopped = own.filter((value) => !Number.isFinite(value)).length;
-    return { value: valueAt(grid.columns, column), lowest, median, highest, stopped };
+    const diverged = own.filter((value) => !Number.isFinite(value)).length;
+    return { value: valueAt(grid.columns, column), lowest, median, highest, diverged };
   });
 }
 
@@ -39,7 +39,7 @@ export interface ColumnTable {
 export function columnTable(): ColumnTable {
   const body = element("tbody");
   const axis = element("th", { scope: "col" });
-  const heads = ["Lowest", "Median", "Highest", "Stopped"].map((name) => element("th", { scope: "col" }, name));
+  const heads = ["Lowest", "Median", "Highest", "Diverged"].map((name) => element("th", { scope: "col" }, name));
   const head = element("thead", {}, element("tr", {}, axis, ...heads));
   const table = element("table", { class: "best numbers" }, head, body);
   const root = element("details", { class: "map-numbers" }, element("summary", {}, "As numbers"), table);
@@ -49,14 +49,14 @@ export function columnTable(): ColumnTable {
     fill = () => {
       if (!root.open) return;
       axis.textContent = axisLabels[grid.columns.name];
-      const rows = summarizeColumns(grid, values).map(({ value, lowest, median, highest, stopped }) => {
+      const rows = summarizeColumns(grid, values).map(({ value, lowest, median, highest, diverged }) => {
         const numbers = [lowest, median, highest].map((number) =>
           Number.isFinite(number) ? roughNumber(number) : "–",
         );
         return element(
           "tr",
           {},
-          ...[String(value), ...numbers, String(stopped)].map((text) => element("td", {}, text)),
+          ...[String(value), ...numbers, String(diverged)].map((text) => element("td", {}, text)),
         );
       });
       body.replaceChildren(...rows);

@@ -1,13 +1,14 @@
-import { type ActivationName, activationNames, type OptimizerName, optimizerNames } from "../../index.ts";
+import { type ActivationName, activationNames, type OptimizerName } from "../../index.ts";
 import { choice } from "../choice.ts";
 import { element } from "../dom.ts";
 import { type NumberControl, type NumberField, slider } from "../numberFields.ts";
 import { type DatasetName, datasetNames, labelOf, taskOf } from "../playground/datasets.ts";
-import { mostLayers, mostNeurons, type PlaygroundState, withTask } from "../playground/state.ts";
+import { mostLayers, mostNeurons, offeredOptimizers, type PlaygroundState, withTask } from "../playground/state.ts";
 import { AxisControl } from "./axisControl.ts";
 import type { AxisName } from "./grid.ts";
 import { takes } from "../playground/setup.ts";
-import { axisOf, type PopulationState } from "./state.ts";
+import { TrainingDetails } from "../playground/trainingDetails.ts";
+import { axisOf, type PopulationState, trainedBase } from "./state.ts";
 
 const stepsField: NumberField = { label: "Steps", minimum: 100, maximum: 100_000, initial: 1000, logarithmic: true };
 const batchField: NumberField = { label: "Rows a step", minimum: 1, maximum: 512, initial: 32, powers: true };
@@ -48,6 +49,9 @@ function withOptimizer(state: PopulationState, optimizer: OptimizerName): Popula
   return { ...state, base: { ...state.base, optimizer }, grid: { columns: kept(columns), rows: kept(rows) } };
 }
 
+/** A schedule is as long as the training; the rest is what a link from the playground brings. */
+const without = ["scheduleSteps", "weightDecay", "l1", "labelSmoothing", "clipNorm", "ema"] as const;
+
 /** Everything that is chosen before a population is trained. */
 export class Controls {
   readonly root: HTMLElement;
@@ -59,7 +63,7 @@ export class Controls {
   );
   readonly #widths = element("input", { type: "text", inputmode: "numeric", spellcheck: "false" });
   readonly #activation = choice<ActivationName>("Activation", namesOf(activationNames), () => this.#readLayers());
-  readonly #optimizer = choice<OptimizerName>("Optimizer", namesOf(optimizerNames), (optimizer) =>
+  readonly #optimizer = choice<OptimizerName>("Optimizer", namesOf(offeredOptimizers), (optimizer) =>
     this.#changed(withOptimizer(this.#state!, optimizer)),
   );
   readonly #batch: NumberControl = slider("batch", batchField, (batchSize) => this.#setBase({ batchSize }));
@@ -67,6 +71,7 @@ export class Controls {
   readonly #rate: NumberControl = slider("rate", rateField, (learningRate) => this.#setBase({ learningRate }));
   readonly #columns = new AxisControl("Across", (columns) => this.#setGrid({ columns }));
   readonly #rows = new AxisControl("Up", (rows) => this.#setGrid({ rows }));
+  readonly #details = new TrainingDetails((changes) => this.#setBase(changes), without);
   #state: PopulationState | undefined;
 
   /** @param changed is told what the reader wants now */
@@ -89,6 +94,7 @@ export class Controls {
       this.#rate.root,
       this.#batch.root,
       this.#steps.root,
+      this.#details.element,
       element("h3", {}, "What differs"),
       this.#columns.root,
       this.#rows.root,
@@ -107,8 +113,16 @@ export class Controls {
     this.#steps.show(steps);
     this.#rate.show(base.learningRate);
     this.#rate.root.hidden = grid.columns.name === "learningRate" || grid.rows.name === "learningRate";
+    const axes = [grid.columns.name, grid.rows.name];
+    const decay = axes.includes("weightDecay") ? { weightDecay: 0 } : {};
+    this.#details.show({ ...trainedBase(state), ...decay }, axes.includes("learningRate"));
     this.#columns.show(grid.columns, [...withoutUse(base.optimizer), grid.rows.name]);
     this.#rows.show(grid.rows, [...withoutUse(base.optimizer), grid.columns.name]);
+  }
+
+  /** Where the training stands. */
+  tell(step: number): void {
+    this.#details.tell(step);
   }
 
   #setBase(changes: Partial<PlaygroundState>): void {

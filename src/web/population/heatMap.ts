@@ -5,7 +5,7 @@ import { type ColourRange, paintValues } from "./colourScale.ts";
 import { axisLabels, cellOf, describeCell, networksOf, type PopulationGrid } from "./grid.ts";
 import { type Tick, ticksOf } from "./ticks.ts";
 
-/** Cells at least so large are marked where their network has stopped; smaller ones only lack a colour. */
+/** Cells at least so large are marked where their network has diverged or stopped early; smaller ones that have diverged only lack a colour. */
 const leastMarkedPx = 5;
 const ticksEveryPx = { across: 80, down: 40 };
 
@@ -33,6 +33,9 @@ export class HeatMap {
   readonly #picture = new OffscreenCanvas(1, 1);
   #grid: PopulationGrid | undefined;
   #values: Float32Array = new Float32Array();
+  /** Steps after which networks have stopped early, −1 of those that go on. */
+  #stoppedSteps: Float32Array | undefined;
+  #colours: Uint8ClampedArray = new Uint8ClampedArray();
   #pointed: number | undefined;
 
   constructor(listeners: HeatMapListeners) {
@@ -82,16 +85,19 @@ export class HeatMap {
   /** Nothing is known of any network. */
   clear(): void {
     this.#values = new Float32Array();
+    this.#stoppedSteps = undefined;
     Object.assign(this.#picture, { width: this.#grid?.columns.count ?? 1, height: this.#grid?.rows.count ?? 1 });
     this.#paint();
   }
 
-  /** @param values [networks] */
-  draw(values: Float32Array, range: ColourRange): void {
+  /** @param values [networks] @param stoppedSteps where networks may stop early, [networks]; −1: it goes on */
+  draw(values: Float32Array, range: ColourRange, stoppedSteps?: Float32Array): void {
     this.#values = values;
+    this.#stoppedSteps = stoppedSteps;
     const { width, height } = this.#picture;
     const image = new ImageData(width, height);
     paintValues(image.data, values, range);
+    this.#colours = image.data;
     this.#picture.getContext("2d")!.putImageData(image, 0, 0);
     this.#canvas.dataset.drawings = String(Number(this.#canvas.dataset.drawings ?? 0) + 1);
     this.#paint();
@@ -121,11 +127,34 @@ export class HeatMap {
     context.setTransform(1, 0, 0, -1, 0, height);
     context.drawImage(this.#picture, 0, 0, width, height);
     const [cellWidth, cellHeight] = [width / grid.columns.count, height / grid.rows.count];
-    if (Math.min(cellWidth, cellHeight) >= leastMarkedPx * devicePixelRatio) this.#markStopped(context, grid);
+    if (Math.min(cellWidth, cellHeight) >= leastMarkedPx * devicePixelRatio) {
+      this.#markDiverged(context, grid);
+      this.#markStopped(context, grid);
+    }
     if (this.#pointed !== undefined) this.#markPointed(context, grid);
   }
 
+  /** A dot, dark on bright colours and bright on dark ones. */
   #markStopped(context: CanvasRenderingContext2D, grid: PopulationGrid): void {
+    const { width, height } = this.#canvas;
+    const [cellWidth, cellHeight] = [width / grid.columns.count, height / grid.rows.count];
+    const radius = Math.min(4 * devicePixelRatio, 0.16 * Math.min(cellWidth, cellHeight));
+    const paths = { dark: new Path2D(), bright: new Path2D() };
+    for (const [network, step] of (this.#stoppedSteps ?? []).entries()) {
+      if (step < 0) continue;
+      const { column, row } = cellOf(grid, network);
+      const [x, y] = [(column + 0.5) * cellWidth, (row + 0.5) * cellHeight];
+      const path = this.#colours[4 * network + 1]! > 110 ? paths.dark : paths.bright;
+      path.moveTo(x + radius, y);
+      path.arc(x, y, radius, 0, 2 * Math.PI);
+    }
+    context.fillStyle = "rgb(0 0 0 / 65%)";
+    context.fill(paths.dark);
+    context.fillStyle = "rgb(255 255 255 / 80%)";
+    context.fill(paths.bright);
+  }
+
+  #markDiverged(context: CanvasRenderingContext2D, grid: PopulationGrid): void {
     const { width, height } = this.#canvas;
     const [cellWidth, cellHeight] = [width / grid.columns.count, height / grid.rows.count];
     context.beginPath();

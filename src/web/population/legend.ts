@@ -10,12 +10,24 @@ export class Legend {
   readonly #bar = element("div", { class: "legend-bar" });
   readonly #numbers = element("div", { class: "legend-numbers numbers" });
   readonly #title = element("span", {});
+  readonly #early = element(
+    "span",
+    { class: "legend-mark", hidden: true },
+    element("span", { class: "swatch early" }),
+    "stopped early",
+  );
   #shown = "";
 
   constructor() {
-    const stopped = element("span", { class: "legend-stopped" }, element("span", { class: "swatch" }), "stopped");
-    const head = element("div", { class: "legend-head" }, this.#title, stopped);
+    const diverged = element("span", { class: "legend-mark" }, element("span", { class: "swatch" }), "diverged");
+    const marks = element("span", { class: "legend-marks" }, this.#early, diverged);
+    const head = element("div", { class: "legend-head" }, this.#title, marks);
     this.root = element("div", { class: "legend" }, head, this.#bar, this.#numbers);
+  }
+
+  /** Whether networks may stop early. */
+  showEarly(isShown: boolean): void {
+    this.#early.hidden = !isShown;
   }
 
   show(title: string, range: ColourRange): void {

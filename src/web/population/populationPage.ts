@@ -125,6 +125,7 @@ export class PopulationPage {
       started: (message) => this.#tellPlan(message),
       frame: (message) => {
         this.#step = message.step;
+        this.#controls.tell(message.step);
         this.#results.show(message);
         if (canBeKept(networksOf(this.#state.grid) * this.#parameterCount)) this.#keeper.show(message);
       },
@@ -240,7 +241,8 @@ export class PopulationPage {
     if (this.#isGone) return;
     if (!told) return void (location.hash = playgroundAddress(state, network, state.steps));
     const parameters = told.parameters.slice(network * size, (network + 1) * size);
-    handOver(playgroundAddress(state, network, told.step), { parameters, firstStep: told.step });
+    const step = this.#results.restoredStep(network) ?? told.step;
+    handOver(playgroundAddress(state, network, step), { parameters, firstStep: step });
   }
 
   #showState(): void {

@@ -24,5 +24,21 @@ export interface PopulationFrame {
   /** Undefined where scoring would take more than its share of the time, or nothing has been trained yet. */
   readonly metrics: Readonly<Partial<Record<MetricName, Metric>>> | undefined;
   /** Networks whose numbers are not finite any more. */
-  readonly stopped: number;
+  readonly diverged: number;
+  /** Steps that all networks have taken together. */
+  readonly taken: number;
+  /** Undefined without early stopping. */
+  readonly stopping: Stopping | undefined;
+}
+
+/** How early stopping goes. */
+export interface Stopping {
+  /** Networks that have stopped. */
+  readonly count: number;
+  /** Share of the steps that they were spared; at the end, of all. */
+  readonly saved: number;
+  /** Steps after which each has stopped [networks]; −1: it goes on. */
+  readonly stoppedSteps: Float32Array;
+  /** Step of the best parameters, which those have back that have stopped, and at the end all [networks]; −1: it has its newest. */
+  readonly restoredSteps: Float32Array;
 }

@@ -33,7 +33,9 @@ const figureLabels = {
   speed: "Networks · steps a second",
   left: "Time left",
   median: "Median",
-  stopped: "Stopped",
+  diverged: "Diverged",
+  early: "Stopped early",
+  saved: "Steps saved",
 } as const;
 
 /** `3 s`, `4 min`, `2 h`. */
@@ -73,6 +75,7 @@ export class Results {
   #chart: LineChart;
   #state: PopulationState;
   #metrics: PopulationFrame["metrics"];
+  #stopping: PopulationFrame["stopping"];
   #isRunning = false;
   readonly #opened: (network: number) => void;
   readonly #rate = new StepRate();
@@ -100,7 +103,8 @@ export class Results {
   /** A new population. */
   begin(state: PopulationState): void {
     this.#state = state;
-    this.#metrics = undefined;
+    this.#metrics = this.#stopping = undefined;
+    this.#legend.showEarly(state.base.patience > 0);
     this.#isRunning = false;
     this.#rate.restart();
     this.#history.clear();
@@ -117,19 +121,18 @@ export class Results {
     this.#draw();
   }
 
+  /** Step of the parameters that early stopping has given a network back; undefined where it has its newest. */
+  restoredStep(network: number): number | undefined {
+    const step = this.#stopping?.restoredSteps[network] ?? -1;
+    return step >= 0 ? step : undefined;
+  }
+
   show({ step, isRunning, content }: FrameMessage<PopulationFrame>): void {
-    const { steps, grid } = this.#state;
-    if (isRunning || this.#isRunning) this.#rate.add(step, performance.now());
-    const { perSecond } = this.#rate;
+    if (isRunning || this.#isRunning) this.#rate.add(content.taken, performance.now());
+    this.#showFigures(step, isRunning, content);
     if (!isRunning) this.#rate.restart();
     this.#isRunning = isRunning;
-    this.figures.set("step", `${step.toLocaleString("en")} of ${steps.toLocaleString("en")}`);
-    if (Number.isFinite(perSecond)) {
-      this.figures.set("speed", Math.round(networksOf(grid) * perSecond).toLocaleString("en"));
-    }
-    const seconds = (steps - step) / perSecond;
-    this.figures.set("left", isRunning && Number.isFinite(seconds) ? duration(seconds) : "–");
-    this.figures.set("stopped", content.stopped.toLocaleString("en"));
+    this.#stopping = content.stopping;
     if (!content.metrics) return;
     this.#metrics = content.metrics;
     for (const [name, { quantiles }] of Object.entries(content.metrics)) {
@@ -137,6 +140,18 @@ export class Results {
     }
     this.#showMetric();
     this.#draw();
+  }
+
+  #showFigures(step: number, isRunning: boolean, { diverged, stopping }: PopulationFrame): void {
+    const { steps, grid } = this.#state;
+    const { perSecond } = this.#rate; // of all networks together
+    this.figures.set("step", `${step.toLocaleString("en")} of ${steps.toLocaleString("en")}`);
+    if (Number.isFinite(perSecond)) this.figures.set("speed", Math.round(perSecond).toLocaleString("en"));
+    const seconds = ((steps - step) * (networksOf(grid) - (stopping?.count ?? 0))) / perSecond;
+    this.figures.set("left", isRunning && Number.isFinite(seconds) ? duration(seconds) : "–");
+    this.figures.set("diverged", diverged.toLocaleString("en"));
+    this.figures.set("early", stopping?.count.toLocaleString("en"));
+    this.figures.set("saved", stopping && `${(100 * stopping.saved).toFixed(0)} %`);
   }
 
   #replaceChart(): void {
@@ -160,7 +175,7 @@ export class Results {
     const shown = this.#metrics?.[metric];
     if (!shown) return this.#heatMap.clear(); // scored when its turn comes
     const range = rangeOf(at(shown, 0.01), at(shown, 0.99), isLoss(metric) ? "loss" : "accuracy");
-    this.#heatMap.draw(shown.values, range);
+    this.#heatMap.draw(shown.values, range, this.#stopping?.stoppedSteps);
     this.#legend.show(metricLabels[metric], range);
     this.#history.drawOn(this.#chart, metric);
     this.figures.set("median", Number.isFinite(at(shown, 0.5)) ? roughNumber(at(shown, 0.5)) : "–");
@@ -196,7 +211,15 @@ export class Results {
         : undefined;
     });
     const told = values.filter((text) => text !== undefined);
-    const state = this.#metrics && told.length === 0 ? ["stopped: its numbers are not finite any more"] : told;
-    this.#reading.textContent = [describeCell(grid, network), ...state].join(" · ");
+    const state = this.#metrics && told.length === 0 ? ["diverged: its numbers are not finite any more"] : told;
+    this.#reading.textContent = [describeCell(grid, network), ...state, ...this.#stopText(network)].join(" · ");
+  }
+
+  /** `stopped early at step 340, best at 290`. */
+  #stopText(network: number): string[] {
+    const stopped = this.#stopping?.stoppedSteps[network] ?? -1;
+    if (stopped < 0) return [];
+    const best = this.restoredStep(network)!.toLocaleString("en");
+    return [`stopped early at step ${stopped.toLocaleString("en")}, best at ${best}`];
   }
 }

@@ -66,7 +66,7 @@ function parseAxis(text: string): Axis | undefined {
 }
 
 /** What the playground's address has and a population has no use for. */
-const unused = ["pace", "test", "discrete", "curve", "log", "over", "smooth"];
+const unused = ["pace", "test", "discrete", "curve", "log", "over", "smooth", "span"];
 
 /** The address of a state: the playground's for what networks have in common, and the grid. */
 export function writeAddress({ base, grid, steps, metric }: PopulationState): URLSearchParams {
@@ -111,13 +111,20 @@ export function readAddress(params: URLSearchParams): ReadAddress {
   return { state: { base, grid, steps: isCount ? steps : defaultState.steps, metric }, problems };
 }
 
+/** What all networks have in common, with a schedule that ends with their training. */
+export const trainedBase = ({ base, steps }: PopulationState): PlaygroundState => ({
+  ...base,
+  scheduleSteps: Math.max(1, steps - base.warmUp),
+});
+
 /** One network of the grid as the playground trains it. */
-export function cellState({ base, grid }: PopulationState, network: number): PlaygroundState {
+export function cellState(state: PopulationState, network: number): PlaygroundState {
+  const { grid } = state;
   const { column, row } = cellOf(grid, network);
   const own = Object.fromEntries([
     [grid.columns.name, valueAt(grid.columns, column)],
     [grid.rows.name, valueAt(grid.rows, row)],
   ]) as Partial<Record<AxisName, number>>;
   const { seed, ...others } = own;
-  return { ...base, ...others, ...(seed !== undefined && { networkSeed: seed }) };
+  return { ...trainedBase(state), ...others, ...(seed !== undefined && { networkSeed: seed }) };
 }

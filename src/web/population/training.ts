@@ -1,11 +1,11 @@
 // From the state to what is trained.
 
 import { seedOf } from "../playground/state.ts";
-import { datasetOf, networkOf, optimizerOf, pointsOf } from "../playground/setup.ts";
+import { datasetOf, networkOf, optimizerOf, pointsOf, trainingOptionsOf } from "../playground/setup.ts";
 import type { SessionSettings } from "../worker/protocol.ts";
 import { networksOf, perMemberOf } from "./grid.ts";
 import type { PopulationOptions, Rows } from "./protocol.ts";
-import type { MetricName, PopulationState } from "./state.ts";
+import { type MetricName, type PopulationState, trainedBase } from "./state.ts";
 
 /** Rows that a figure is of. */
 const rowsOf = (metric: MetricName): Rows => (metric.startsWith("test") ? "test" : "training");
@@ -14,8 +14,11 @@ const rowsOf = (metric: MetricName): Rows => (metric.startsWith("test") ? "test"
  * A session of all networks of the grid. Each takes the steps that the playground's session of its cell takes; the points are the
  * same for all.
  */
-export function sessionSettings({ base, grid, steps, metric }: PopulationState): SessionSettings<PopulationOptions> {
-  const { training, test } = pointsOf(base);
+export function sessionSettings(state: PopulationState): SessionSettings<PopulationOptions> {
+  const { grid, steps, metric } = state;
+  const base = trainedBase(state);
+  const split = pointsOf(base);
+  const { training, test } = split;
   const perMember = perMemberOf(grid);
   const members = networksOf(grid);
   const seed = perMember.seed ?? new Float64Array(members).fill(seedOf(base));
@@ -24,6 +27,7 @@ export function sessionSettings({ base, grid, steps, metric }: PopulationState):
     data: datasetOf(base, training),
     optimizer: optimizerOf(base),
     batchSize: base.batchSize,
+    ...trainingOptionsOf(base, split),
     seed,
     orderSeed: seedOf(base),
     members,

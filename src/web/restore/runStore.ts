@@ -1,19 +1,12 @@
 // Where trainings are kept: IndexedDB, which takes typed arrays as they are. Of each tab and view the newest.
 
 import type { SavedRun } from "./savedRun.ts";
+import { crashedTabs, tabName } from "./tabs.ts";
 
 const databaseName = "thalweg";
 const storeName = "runs";
 /** Tabs that were closed leave theirs behind: so many are kept. */
 const mostRuns = 8;
-
-/** A reload, and a tab that has crashed and comes back, keep the session's storage; another tab has its own. */
-function tabName(): string {
-  const key = "thalweg tab";
-  const name = sessionStorage.getItem(key) ?? crypto.randomUUID();
-  sessionStorage.setItem(key, name);
-  return name;
-}
 
 const settled = <Result>(request: IDBRequest<Result>): Promise<Result> =>
   new Promise((resolve, reject) => {
@@ -25,6 +18,28 @@ function openDatabase(): Promise<IDBDatabase> {
   const request = indexedDB.open(databaseName, 1);
   request.addEventListener("upgradeneeded", () => request.result.createObjectStore(storeName));
   return settled(request);
+}
+
+/** When a change is on disk: its requests succeed before that, and a browser that is killed then has not kept them. */
+const completed = (change: IDBTransaction): Promise<void> =>
+  new Promise((resolve, reject) => {
+    change.addEventListener("complete", () => resolve());
+    change.addEventListener("abort", () => reject(change.error ?? new Error("IndexedDB took the change back")));
+  });
+
+interface Entry {
+  readonly key: string;
+  readonly run: unknown;
+  /** 0 where it is no state of ours. */
+  readonly savedAt: number;
+}
+
+async function entriesOf(store: IDBObjectStore): Promise<Entry[]> {
+  const [keys, runs] = await Promise.all([settled(store.getAllKeys()), settled(store.getAll())]);
+  return keys.map((key, at) => {
+    const run: unknown = runs[at];
+    return { key: String(key), run, savedAt: Number((run as Partial<SavedRun> | null)?.savedAt) || 0 };
+  });
 }
 
 /** One connection for all views. */
@@ -40,23 +55,41 @@ export class RunStore {
 
   async #store(mode: IDBTransactionMode): Promise<IDBObjectStore> {
     const opened = await (database ??= openDatabase());
-    return opened.transaction(storeName, mode).objectStore(storeName);
+    return opened.transaction(storeName, mode, { durability: "strict" }).objectStore(storeName);
   }
 
   #key(): string {
     return `${this.#view} ${tabName()}`;
   }
 
+  /** The state of this tab, else the newest that a crash of another one has left, which is this tab's from then on. */
   async read(): Promise<unknown> {
     const key = this.#key();
-    return settled(await this.#store("readonly").then((store) => store.get(key)));
+    const hasCrashed = await crashedTabs();
+    const store = await this.#store("readwrite");
+    const run: unknown = await settled(store.get(key));
+    if (run !== undefined) return run;
+    const prefix = `${this.#view} `;
+    const left = (await entriesOf(store)).filter(
+      ({ key: name }) => name.startsWith(prefix) && hasCrashed(name.slice(prefix.length)),
+    );
+    const newest = left.toSorted((one, other) => one.savedAt - other.savedAt).at(-1);
+    if (!newest) return undefined;
+    const taken = completed(store.transaction);
+    store.put(newest.run, key);
+    store.delete(newest.key);
+    await taken;
+    return newest.run;
   }
 
+  /** Resolves when the state is on disk. */
   async write(run: SavedRun): Promise<void> {
     const key = this.#key();
     const store = await this.#store("readwrite");
+    const written = completed(store.transaction);
     await settled(store.put(run, key));
     await this.#forgetOldest(store);
+    await written;
   }
 
   async remove(): Promise<void> {
@@ -65,11 +98,8 @@ export class RunStore {
   }
 
   async #forgetOldest(store: IDBObjectStore): Promise<void> {
-    const keys = await settled(store.getAllKeys());
-    if (keys.length <= mostRuns) return;
-    const runs = (await settled(store.getAll())) as Partial<SavedRun>[];
-    const byAge = keys.map((key, at) => ({ key, savedAt: Number(runs[at]?.savedAt) || 0 }));
-    const oldest = byAge.toSorted((one, other) => one.savedAt - other.savedAt).slice(0, keys.length - mostRuns);
-    await Promise.all(oldest.map(({ key }) => settled(store.delete(key))));
+    if ((await settled(store.count())) <= mostRuns) return;
+    const byAge = (await entriesOf(store)).toSorted((one, other) => one.savedAt - other.savedAt);
+    await Promise.all(byAge.slice(0, -mostRuns).map(({ key }) => settled(store.delete(key))));
   }
 }

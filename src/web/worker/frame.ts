@@ -1,9 +1,9 @@
-import type { Model, Progress, Checkpoint } from "../../index.ts";
+import type { AnyNetwork, Model, Progress, Checkpoint, StoppingResult } from "../../index.ts";
 import type { SessionSettings } from "./protocol.ts";
 
 /** What a view's frame function may look at. Between two frames nothing else happens to the model. */
 export interface FrameContext<Options> {
-  readonly model: Model;
+  readonly model: Model<AnyNetwork>;
   readonly settings: SessionSettings<Options>;
   readonly options: Options;
   readonly step: number;
@@ -11,6 +11,8 @@ export interface FrameContext<Options> {
   readonly state: Checkpoint | undefined;
   /** The last event of the training; undefined before any, and after going back. */
   readonly progress: Progress | undefined;
+  /** How early stopping has gone so far, in steps of the session; undefined without it. */
+  readonly earlyStopping: StoppingResult | undefined;
   /** More frames follow by themselves: one may be quick rather than complete. */
   readonly isRunning: boolean;
   readonly isFinished: boolean;

@@ -23,6 +23,8 @@
  *   sight goes on training.
  * - A lost GPU is acquired again and the training goes on from its last event as if nothing had been: `resumed` says from which
  *   step. Where no GPU comes back it goes on on the CPU.
+ * - Early stopping ends a training with the best parameters when all of its members have stopped: `isFinished`. To go on from there is
+ *   another `start`.
  * - A training that diverges stops, and the network is back in the best state seen: `diverged` says which step that was.
  * - Lack of memory comes with a batch size or a number of members that was tried and does fit.
  * - `start` replaces what was under way; messages carry the number of their run, and the client drops those of earlier ones.
@@ -37,14 +39,27 @@ import type {
   InitializerName,
   NetworkOptions,
   Optimizer,
-  Strategy,
-  PerMember,
   PlanReport,
   Checkpoint,
+  Schedule,
+  TrainOptions,
 } from "../../index.ts";
 
+/** Options of a training of the library that a session passes on as they are. */
+export const passedOn = [
+  "perMember",
+  "bootstrap",
+  "strategy",
+  "clipNorm",
+  "l1",
+  "labelSmoothing",
+  "average",
+  "validation",
+  "earlyStopping",
+] as const satisfies (keyof TrainOptions)[];
+
 /** What is trained, and how. `Options` is what the view's frame function is told. */
-export interface SessionSettings<Options> {
+export interface SessionSettings<Options> extends Pick<TrainOptions, (typeof passedOn)[number]> {
   /** Default: auto. */
   readonly device?: DeviceChoice;
   readonly network: NetworkOptions;
@@ -63,9 +78,10 @@ export interface SessionSettings<Options> {
   readonly firstStep?: number;
   /** Go on from where a training of these settings stood; its step counts from where momentum and the order of rows last began. */
   readonly resume?: Checkpoint | undefined;
-  readonly perMember?: PerMember;
-  readonly bootstrap?: boolean;
-  readonly strategy?: Strategy;
+  /** Of the learning rate; counted from step 0 of the session, whatever it starts from. */
+  readonly schedule?: Schedule;
+  /** Rate of dropout behind every hidden layer. */
+  readonly dropout?: number;
   /** Step at which the training is finished. Default: never. */
   readonly lastStep?: number;
   readonly options: Options;
@@ -123,7 +139,7 @@ export interface FrameMessage<Frame> {
 export interface PausedMessage {
   readonly type: "paused";
   readonly step: number;
-  /** True when `lastStep` is reached. */
+  /** True when `lastStep` is reached, or early stopping has stopped all members. */
   readonly isFinished: boolean;
 }
 

@@ -215,10 +215,10 @@ export class TrainingSession<Options, Frame> {
   async #advance(steps: number): Promise<void> {
     const training = this.#training;
     if (!training || training.isFinished) return;
-    await training.advance(steps);
-    const { progress } = training;
-    if (progress?.recovered) this.#losses.drop(); // they begin anew with the step that it went on from
-    this.#losses.add(progress?.losses);
+    for await (const { recovered, losses } of training.advance(steps)) {
+      if (recovered) this.#losses.drop(); // they begin anew with the step that it went on from
+      this.#losses.add(losses);
+    }
     await this.#tellLoss(training);
   }
 
@@ -226,12 +226,13 @@ export class TrainingSession<Options, Frame> {
   async #draw(): Promise<void> {
     this.#gate.isDue = !this.#gate.isOpen;
     if (this.#gate.isDue || !this.#training) return;
-    const { model, step, epoch, state, progress, isFinished } = this.#training;
+    const training = this.#training;
+    const { model, step, epoch, state, progress, earlyStopping, isFinished } = training;
     const settings = this.#settings!;
     const isRunning = this.#pace !== undefined;
-    const context = { model, settings, options: settings.options, step, state, progress, isRunning, isFinished };
-    const rendered = await this.#render(context);
-    await this.#tellLoss(this.#training);
+    const now = { step, state, progress, earlyStopping, isRunning, isFinished };
+    const rendered = await this.#render({ model, settings, options: settings.options, ...now });
+    await this.#tellLoss(training);
     const losses = this.#losses.take();
     const { stepsPerSecond } = this.#speed;
     const frame = this.#gate.send();

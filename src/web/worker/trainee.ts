@@ -2,18 +2,23 @@
 
 import {
   type AcquireOptions,
+  type AnyNetwork,
   createModel,
   type Device,
+  dropout,
   type FloatArray,
   GpuLost,
   GpuOutOfMemory,
   LimitExceeded,
   type Model,
   network,
+  ownSchedule,
   type Checkpoint,
+  type Schedule,
+  scheduleFunction,
   type TrainOptions,
 } from "../../index.ts";
-import type { SessionSettings } from "./protocol.ts";
+import { passedOn, type SessionSettings } from "./protocol.ts";
 
 /** `acquire` of the library, or a test's own. */
 export type Acquire = (options: AcquireOptions) => Promise<Device>;
@@ -33,15 +38,23 @@ export interface KeptState {
   readonly state: Checkpoint | undefined;
 }
 
+/** The network with its dropout. */
+function trainedNetwork({ network: options, dropout: rate = 0 }: SessionSettings<unknown>): AnyNetwork {
+  if (rate === 0) return network(options);
+  const last = options.layers.length - 1;
+  const layers = options.layers.flatMap((layer, at) => (at < last ? [layer, dropout(rate)] : [layer]));
+  return network({ ...options, layers });
+}
+
 /** The model that settings ask for, and its first good state where it is small enough to keep. */
 export async function createTrainee(
   device: Device,
   settings: SessionSettings<unknown>,
   onLost?: (why: string) => void,
-): Promise<{ model: Model; good: KeptState | undefined }> {
+): Promise<{ model: Model<AnyNetwork>; good: KeptState | undefined }> {
   const { seed = 0, members, initializer, resume, firstStep = 0 } = settings;
   const parameters = resume?.parameters ?? settings.parameters;
-  const model = await createModel(network(settings.network), {
+  const model = await createModel(trainedNetwork(settings), {
     device,
     seed,
     ...(members !== undefined && { members }),
@@ -58,23 +71,30 @@ export async function createTrainee(
   }
 }
 
+/** A schedule whose first steps have been taken. */
+function schedulePast(schedule: Schedule, taken: number): Schedule {
+  if (taken === 0) return schedule;
+  const factorAt = scheduleFunction(schedule, endless);
+  return ownSchedule(`${schedule.name} from step ${taken}`, (step) => factorAt(step + taken));
+}
+
 /** Options of the library for what is left to train, counted from `firstStep`. */
 export function optionsFrom(settings: SessionSettings<unknown>, firstStep: number): Omit<TrainOptions, "epochs"> {
-  const { optimizer, batchSize, orderSeed = 0, perMember, bootstrap, strategy, lastStep = endless } = settings;
+  const { optimizer, batchSize, orderSeed = 0, schedule, lastStep = endless } = settings;
+  const own = passedOn.filter((name) => settings[name] !== undefined).map((name) => [name, settings[name]]);
   return {
     optimizer,
     batchSize,
     seed: orderSeed,
     steps: Math.max(1, lastStep - firstStep),
-    ...(perMember !== undefined && { perMember }),
-    ...(bootstrap !== undefined && { bootstrap }),
-    ...(strategy !== undefined && { strategy }),
+    ...(schedule && { schedule: schedulePast(schedule, firstStep) }),
+    ...(Object.fromEntries(own) as Pick<TrainOptions, (typeof passedOn)[number]>),
   };
 }
 
 /** Whether there is memory for a training of these settings. */
 export async function trainsOneStep(device: Device, settings: SessionSettings<unknown>): Promise<boolean> {
-  let model: Model | undefined;
+  let model: Model<AnyNetwork> | undefined;
   try {
     const own = withSeedsOf(settings);
     ({ model } = await createTrainee(device, own));

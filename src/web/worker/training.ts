@@ -1,4 +1,13 @@
-import type { Model, NonFinite, PlanReport, Progress, TrainingControls, Checkpoint } from "../../index.ts";
+import type {
+  AnyNetwork,
+  Checkpoint,
+  Model,
+  NonFinite,
+  PlanReport,
+  Progress,
+  StoppingResult,
+  TrainingControls,
+} from "../../index.ts";
 import type { SessionSettings } from "./protocol.ts";
 import { type KeptState, optionsFrom } from "./trainee.ts";
 
@@ -10,7 +19,7 @@ const tolerance = 1.5;
  * begin at 0, and keeps what to go back to.
  */
 export class Training {
-  readonly model: Model;
+  readonly model: Model<AnyNetwork>;
   readonly #settings: SessionSettings<unknown>;
   #generator: AsyncGenerator<Progress, void, TrainingControls | undefined> | undefined;
   #firstStep: number;
@@ -18,12 +27,15 @@ export class Training {
   #learningRate: number;
   #pendingRate: number | undefined;
   #progress: Progress | undefined;
+  /** Step of the library's training that it went on from where its device was lost last. */
+  #recoveredStep: number | undefined;
+  #hasStopped = false;
   #good: KeptState | undefined;
   /** What the next training of the library goes on from. */
   #resume: Checkpoint | undefined;
   #best: (KeptState & { readonly loss: number }) | undefined;
 
-  constructor(model: Model, settings: SessionSettings<unknown>, good: KeptState | undefined) {
+  constructor(model: Model<AnyNetwork>, settings: SessionSettings<unknown>, good: KeptState | undefined) {
     this.model = model;
     this.#settings = settings;
     this.#good = good;
@@ -52,12 +64,26 @@ export class Training {
 
   /** Step that the training went on from where its device was lost; in between two trainings the present one. */
   get resumedAt(): number {
-    const step = this.#progress?.recovered?.step;
-    return step === undefined ? this.#step : this.#firstStep + step;
+    return this.#recoveredStep === undefined ? this.#step : this.#firstStep + this.#recoveredStep;
   }
 
+  /** At its last step, or stopped early. */
   get isFinished(): boolean {
-    return this.#step >= (this.#settings.lastStep ?? Number.POSITIVE_INFINITY);
+    return this.#hasStopped || this.#step >= (this.#settings.lastStep ?? Number.POSITIVE_INFINITY);
+  }
+
+  get earlyStopping(): StoppingResult | undefined {
+    const result = this.#generator && this.model.earlyStopping;
+    if (!result) return undefined;
+    const inSession = (steps: Float64Array): Float64Array =>
+      steps.map((step) => (step < 0 ? step : this.#firstStep + step));
+    const { stoppedSteps, bestSteps, steps } = result;
+    return {
+      ...result,
+      stoppedSteps: inSession(stoppedSteps),
+      bestSteps: inSession(bestSteps),
+      steps: inSession(steps),
+    };
   }
 
   /** As it was after the last event; undefined for models too large to keep it. */
@@ -79,13 +105,24 @@ export class Training {
     this.#pendingRate = learningRate;
   }
 
-  /** @throws as `train` of the library */
-  async advance(steps: number): Promise<void> {
-    const { value, done } = await (this.#generator ? this.#goOn(steps) : this.#begin(steps));
-    if (done || !value) return;
-    this.#progress = value;
-    this.#step = this.#firstStep + value.step;
-    this.#keep(value.loss);
+  /**
+   * Takes so many steps, fewer where the training finishes before; early stopping has events on the way.
+   * @throws as `train` of the library
+   */
+  async *advance(steps: number): AsyncGenerator<Progress> {
+    const end = this.#step + steps;
+    this.#recoveredStep = undefined;
+    while (this.#step < end && !this.isFinished) {
+      const left = end - this.#step;
+      const { value, done } = await (this.#generator ? this.#goOn(left) : this.#begin(left));
+      if (done || !value) return;
+      this.#progress = value;
+      this.#step = this.#firstStep + value.step;
+      this.#recoveredStep = value.recovered?.step ?? this.#recoveredStep;
+      this.#hasStopped = value.stopped > 0 && value.stopped + value.diverged === this.model.members;
+      this.#keep(value.loss);
+      yield value;
+    }
   }
 
   #begin(steps: number): Promise<IteratorResult<Progress, void>> {

@@ -2,6 +2,7 @@ import { hasOwnRows, isShuffled, rowCountOf } from "../../batches.ts";
 import type { RunSettings } from "../../executor.ts";
 import type { Bound, Constants } from "../kernel.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
+import { searchesLine } from "../../../math/optimizerFunction.ts";
 import { scheduleOf } from "../../../graph/schedule.ts";
 import { stepBytes } from "../layouts.ts";
 
@@ -45,6 +46,9 @@ export const clipsNorm = ({ optimizer }: RunSettings): boolean => optimizer.arou
 /** Bytes that it takes: sums in two units, and their sizes. */
 export const squareBytes = (settings: RunSettings, network: AnyNetwork, members: number): number =>
   clipsNorm(settings) ? 8 * members * squareBlocks(network) + 16 : 0;
+
+/** Bytes of the sizes that the dispatch of L-BFGS reads. */
+export const searchBytes = ({ optimizer }: RunSettings): number => (searchesLine(optimizer) ? 48 : 0);
 
 /** The window of a buffer of step slots that a dynamic offset moves. */
 export const stepWindow = (buffer: GPUBuffer): Bound => ({ buffer, size: stepBytes });

@@ -2,7 +2,7 @@ import { productWork } from "../matmulVariants.ts";
 import { scheduleOf } from "../../../graph/schedule.ts";
 import type { Task } from "../../../graph/tasks.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
-import { momentCount } from "../../../math/optimizerFunction.ts";
+import { stateCount } from "../../../math/optimizerFunction.ts";
 import { orthogonalFlops } from "../../stepWork.ts";
 import { orthogonalKernels } from "./orthogonalPlan.ts";
 import { type PlanLimits, type PlanRequest, valuesOf } from "./layeredPlan.ts";
@@ -91,7 +91,7 @@ export function layeredStepMs(limits: PlanLimits, request: CostRequest): number 
   const { tasks } = schedule;
   const work = tasks.reduce((sum, task) => sum + workOf(limits, task, request), 0);
   const values = tasks.reduce((sum, task) => sum + valuesOf(schedule, task), network.inputs);
-  const updated = network.parameterCount * (1 + momentCount(optimizer));
+  const updated = network.parameterCount * (1 + stateCount(optimizer, network.parameterCount));
   const dispatches = tasks.length + 1 + orthogonalKernels(limits, network, optimizer, members).length;
   return (
     dispatches * (dispatchMs + members * leastMs) +

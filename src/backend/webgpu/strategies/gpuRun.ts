@@ -10,7 +10,7 @@ import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
-import { initialState, momentCount } from "../../../math/optimizerFunction.ts";
+import { initialState, stateCount } from "../../../math/optimizerFunction.ts";
 import { InFlight } from "./inFlight.ts";
 import { hyperBlock, memberBlock } from "./uniforms.ts";
 
@@ -49,7 +49,7 @@ function restoreState(
 function writeInitialState({ device, network, members, settings, parameters, buffers }: RunParts): void {
   const { gpu } = device;
   const count = members * network.parameterCount;
-  for (const [state, value] of initialState(widestOptimizer(settings)).entries()) {
+  for (const [state, value] of initialState(widestOptimizer(settings), network.parameterCount).entries()) {
     const offset = 4 * count * state;
     if (value === "parameter") {
       device.guarded("training: state", () => {
@@ -84,7 +84,7 @@ export interface RunBuffers {
   readonly status: GPUBuffer;
   /** [members] of `MemberSettings`. */
   readonly settings: GPUBuffer;
-  /** [momentCount, members, parameterCount]. */
+  /** [stateCount, members, parameterCount]. */
   readonly moments: GPUBuffer;
   /** `Hyper` of shaders/hyper.wgsl. */
   readonly hyper: GPUBuffer;
@@ -121,7 +121,7 @@ export function createRunBuffers(
     owner,
     hyper: owner.uniform("hyper", hyper.byteLength),
     settings: owner.upload("settings", memberBlock(settings, members)),
-    moments: owner.storage("moments", momentCount(widest) * members * network.parameterCount),
+    moments: owner.storage("moments", stateCount(widest, network.parameterCount) * members * network.parameterCount),
     losses: owner.storage("losses", plan.ringSteps * members),
     status: createStatus(owner, members),
   };
@@ -222,7 +222,7 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
     this.requireAlive();
     const { device, network, members, buffers, parameters } = this.parts;
     const count = members * network.parameterCount;
-    const momentFloats = momentCount(this.optimizer) * count;
+    const momentFloats = stateCount(this.optimizer, network.parameterCount) * count;
     const stretches = [
       { buffer: parameters, first: 0, length: count },
       ...(momentFloats > 0 ? [{ buffer: buffers.moments, first: 0, length: momentFloats }] : []),

@@ -3,9 +3,9 @@ import type { RunSettings } from "../../executor.ts";
 import type { GpuDevice } from "../device.ts";
 import type { Layout } from "../layout.ts";
 import { Hyper, Layer, memberWords, stepStride } from "../layouts.ts";
-import { momentCount } from "../../../math/optimizerFunction.ts";
+import { searchesLine, stateCount } from "../../../math/optimizerFunction.ts";
 import { orthogonalFlops } from "../../stepWork.ts";
-import { squareBytes } from "./costConstants.ts";
+import { searchBytes, squareBytes } from "./costConstants.ts";
 import { orthogonalBytes } from "./orthogonalPlan.ts";
 import { LimitExceeded } from "../../../errors.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
@@ -210,12 +210,23 @@ export interface LayeredRequest extends RunRequest {
   readonly lanes?: number;
 }
 
+/** Throws `LimitExceeded` where a buffer does not hold what an optimizer keeps. */
+function requireState({ device, network, members, settings }: RunRequest): void {
+  const { parameterCount } = network;
+  const optimizer = widestOptimizer(settings);
+  const bytes = 4 * stateCount(optimizer, parameterCount) * members * parameterCount;
+  const smaller = searchesLine(optimizer) ? "a smaller historySize, or " : "";
+  const fix = `take ${smaller}fewer members or smaller layers`;
+  requireFit(`plan: what ${optimizer.name} keeps`, bytes, device.maxBufferBytes, fix);
+}
+
 /** Plans a run layer by layer. */
 export function layeredRequest(request: RunRequest): LayeredRequest {
   const { device, network, members, plannedMembers = members, settings } = request;
   const rowCount = dataRowsOf(settings, network);
   const { batchSize } = settings;
   const plan = planLayered(device, { network, members: plannedMembers, rowCount, batchSize });
+  requireState(request);
   const ofMatrices = orthogonalFlops(network, settings.optimizer);
   // As many members as a dispatch may take if it had all the work on their matrices to do.
   const forMatrices = Math.max(1, Math.floor(device.dispatchFlops / Math.max(1, ofMatrices)));
@@ -245,22 +256,28 @@ export function layeredBytes(request: Omit<LayeredRequest, "device">): number {
     nodeStrideOf(schedule, members * plan.chunkRows) * schedule.arenaWidths.reduce((sum, own) => sum + own, 0);
   const gathered = plan.gathered ? plan.chunkRows * (network.inputs + targetWidth(network)) : 0;
   const gradients = plan.splits * members * (network.parameterCount + 1);
-  const parameters = (1 + momentCount(widestOptimizer(settings))) * members * network.parameterCount;
+  const parameters =
+    (1 + stateCount(widestOptimizer(settings), network.parameterCount)) * members * network.parameterCount;
   const small = rowMembers(request) * plan.chunkRows + (plan.ringSteps + memberWords) * members;
   const uniforms = stepSlots * stepStride + uniformBytes(Layer) * uniformCount(schedule) + uniformBytes(Hyper);
   return (
     4 * (inputs.length + targets.length + gathered + nodes + gradients + parameters + small) +
     uniforms +
     squareBytes(settings, network, members) +
-    orthogonalBytes(network, settings.optimizer, members)
+    orthogonalBytes(network, settings.optimizer, members) +
+    searchBytes(settings)
   );
 }
 
 /**
  * Kernels of one step whose batch is one chunk, in order: 3L + 1 for a list of L layers; gathering and drawing apart.
- * @param before the update, those of its optimizer
+ * @param ending the kernels behind those of the network
  */
-export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan, before: readonly string[] = []): string[] {
+export function kernelsOf(
+  network: AnyNetwork,
+  { layers }: LayeredPlan,
+  ending: readonly string[] = ["update"],
+): string[] {
   const names = scheduleOf(network).tasks.map((task): string => {
     if (task.kind === "dense") return kernelName("forward", layers[task.layer.index]!.forward);
     if (task.kind === "denseInputs") return kernelName("backwardInputs", layers[task.layer.index]!.backwardInputs);
@@ -268,5 +285,5 @@ export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan, before: 
     if (task.kind === "sums") return "backwardWeights";
     return task.kind === "table" ? "tableGradients" : task.kind;
   });
-  return [...names, ...before, "update"];
+  return [...names, ...ending];
 }

@@ -2,7 +2,7 @@ import { dataRowsOf, widestOptimizer } from "../../batches.ts";
 import { InvalidInput } from "../../../errors.ts";
 import { type StrategyName, strategyNames, type PlanReport } from "../../executor.ts";
 import { fusedChain } from "../../../graph/graphNetwork.ts";
-import { layeredOnly } from "../../../math/optimizerFunction.ts";
+import { layeredOnly, searchesLine } from "../../../math/optimizerFunction.ts";
 import { clipsNorm, drawsApart } from "./costConstants.ts";
 import { type CostRequest, layeredStepMs } from "./costModel.ts";
 import {
@@ -98,6 +98,14 @@ function choose({ settings, network, members }: RunRequest, costs: ReadonlyMap<S
   });
 }
 
+/** The kernels that end a step, behind those of the network. */
+function endingOf({ device, network, members, settings }: RunRequest): string[] {
+  const { optimizer } = settings;
+  if (searchesLine(optimizer)) return ["lbfgs"];
+  const clipping = clipsNorm(settings) ? ["gradientSquares"] : [];
+  return [...clipping, ...orthogonalKernels(device, network, optimizer, members), "update"];
+}
+
 /** Why no other strategy can take a run. */
 function onlyStrategy({ network, settings }: RunRequest): string {
   const reason = layeredOnly(settings.optimizer);
@@ -110,10 +118,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const layered = layeredRequest(request);
   const { plan } = layered;
   const drawn = drawsApart(settings, network) ? ["sampleBatch"] : [];
-  const { optimizer } = settings;
-  const clipping = clipsNorm(settings) ? ["gradientSquares"] : [];
-  const ofMatrices = orthogonalKernels(request.device, network, optimizer, members);
-  const kernels = [...drawn, ...kernelsOf(network, plan, [...clipping, ...ofMatrices])];
+  const kernels = [...drawn, ...kernelsOf(network, plan, endingOf(request))];
   const groups = Math.ceil(members / plan.groupMembers);
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${plan.groupMembers}` : "";

@@ -1,4 +1,5 @@
 import { widestOptimizer } from "../../batches.ts";
+import { searchesLine } from "../../../math/optimizerFunction.ts";
 import { write } from "../bufferOwner.ts";
 import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import { createDispatch, createKernel, type Dispatch, groupSize } from "../kernel.ts";
@@ -6,9 +7,16 @@ import { gradientSizes, squaresKernel, updateKernel } from "../kernels.ts";
 import { squareBlocks, stepWindow, updateEntries, updateInvocations } from "./costConstants.ts";
 import type { UpdateBuffers, UpdateRequest } from "./dispatches.ts";
 
-/** What ends a step: where gradients are clipped by norm the sums of their squares, what makes matrices orthogonal, and the update. */
+/**
+ * What ends a step: the update of L-BFGS; or where gradients are clipped by norm the sums of their squares, what makes matrices orthogonal, and
+ * the update.
+ */
 export async function createUpdateDispatches(request: UpdateRequest, buffers: UpdateBuffers): Promise<Dispatch[]> {
   const { device, network, settings, plan } = request;
+  if (searchesLine(settings.optimizer)) {
+    const { createLbfgsDispatch } = await import("./lbfgsDispatch.ts");
+    return [await createLbfgsDispatch(request, buffers)];
+  }
   const { steps, hyper, settings: rates, gradients, parameters, moments, losses, status } = buffers;
   const entries = updateEntries(device.kind, network);
   const own = kernelUpdateOf(widestOptimizer(settings));

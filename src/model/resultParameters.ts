@@ -1,22 +1,30 @@
 import type { Checkpoint, FloatArray, RunSettings, TrainingRun } from "../backend/executor.ts";
+import { searchesLine } from "../math/optimizerFunction.ts";
 
-/** The averages that a training keeps of its parameters: its last state. */
-const averagesOf = ({ moments, parameters }: Checkpoint): FloatArray =>
+/**
+ * Whether a model has other parameters than those that steps go on from: their averages, or of a line search the point that it has come to,
+ * while steps evaluate a trial.
+ */
+const keepsResult = ({ optimizer }: RunSettings): boolean =>
+  optimizer.around?.average !== undefined || searchesLine(optimizer);
+
+/** What a training keeps for the model: its last state. */
+const lastStateOf = ({ moments, parameters }: Checkpoint): FloatArray =>
   moments.subarray(moments.length - parameters.length);
 
 /**
- * What a model of this training is at a state: the averages of its parameters where it keeps some.
+ * What a model of this training is at a state.
  * @param stopped members that early stopping has stopped: their parameters are what they end with
  */
 export function resultOf(
-  { optimizer }: RunSettings,
+  settings: RunSettings,
   state: Checkpoint,
   stopped: ReadonlySet<number> = new Set(),
 ): FloatArray {
-  if (!optimizer.around?.average) return state.parameters;
-  const averages = averagesOf(state);
-  if (stopped.size === 0) return averages;
-  const result = averages.slice() as FloatArray;
+  if (!keepsResult(settings)) return state.parameters;
+  const kept = lastStateOf(state);
+  if (stopped.size === 0) return kept;
+  const result = kept.slice() as FloatArray;
   const width = result.length / state.bestSteps.length;
   for (const member of stopped) {
     const [first, end] = [member * width, (member + 1) * width];
@@ -25,15 +33,15 @@ export function resultOf(
   return result;
 }
 
-/** The members of which averages are shown: all, or those of a run that may be packed. */
+/** The members of which results are shown: all, or those of a run that may be packed. */
 interface Shown {
   writeParameters(parameters: FloatArray): void;
   /** Members that have what they end with. */
   readonly stopped?: ReadonlySet<number>;
 }
 
-/** Lets a model have the averages of its parameters between steps, where a training keeps some. */
-export class AveragedParameters {
+/** Lets a model have the result of a training between steps, where that is not what steps go on from. */
+export class ResultParameters {
   /** Whose parameters change. */
   of: Shown;
   readonly #run: Pick<TrainingRun, "readCheckpoint">;
@@ -49,7 +57,7 @@ export class AveragedParameters {
   }
 
   get isOn(): boolean {
-    return this.#settings.optimizer.around?.average !== undefined;
+    return keepsResult(this.#settings);
   }
 
   /** What the model is at a state. */
@@ -59,7 +67,7 @@ export class AveragedParameters {
 
   /**
    * @param newest a state, which is read unless it is that after `step` steps
-   * @returns the state whose averages the model has; undefined where there are none
+   * @returns the state whose result the model has; undefined where that is what steps go on from
    */
   async show(step: number, newest: Checkpoint | undefined): Promise<Checkpoint | undefined> {
     if (!this.isOn) return undefined;
