@@ -61,6 +61,8 @@ const both: readonly Sample[] = [
   [["--warmup", "10"], "warmup", 10],
   [["--epochs", "7"], "epochs", 7],
   [["--batch-size", "1e2"], "batchSize", 100],
+  [["--max-iterations", "30"], "maxIterations", 30],
+  [["--history-size", "7"], "historySize", 7],
   [["--clip-norm", "1"], "clipNorm", 1],
   [["--clip-value", "0.1"], "clipValue", 0.1],
   [["--l1", "1e-7"], "l1", 1e-7],

@@ -27,6 +27,7 @@ import {
   residual,
   sgd,
   type TrainOptions,
+  verifyTraining,
 } from "../src/index.ts";
 import wolfeSearch from "../shaders/wolfeSearch.wgsl?raw";
 import { LbfgsUpdate } from "../src/math/lbfgs.ts";
@@ -362,6 +363,20 @@ describe.each(machines)("%s", (_, device) => {
     expect(diverged).toBe(0);
     expect(settings).toHaveLength(1);
   });
+});
+
+test.each(machines.slice(1))("%s: a training is held against float64", async (_, device) => {
+  using model = await createModel(small.net, { device: device(), members: 2, seed: 4 });
+  const initialParameters = await model.readParameters();
+  const options = { optimizer: lbfgs(), steps: 12 };
+  await model.fit(small.data, options);
+  const verification = await verifyTraining(model, { initialParameters, data: small.data, options });
+  expect(verification.passed).toBe(true);
+  const parameters = (await model.readParameters()).map((value) => 1.01 * value);
+  const { optimizer, steps } = options;
+  using other = await createModel(small.net, { device: device(), members: 2, parameters });
+  const moved = await verifyTraining(other, { initialParameters, data: small.data, options: { optimizer, steps } });
+  expect(moved.conclusive && moved.passed).toBe(false);
 });
 
 test("the planner says why it takes no other strategy", async () => {

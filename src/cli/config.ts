@@ -23,6 +23,9 @@ export const addConfigOptions = (command: Command): Command =>
     )
     .option("--print-config", "print all options as JSON for --config, and do nothing else");
 
+/** Rows of the largest batch. */
+const mostRows = 2 ** 31;
+
 /** Options that a file does not hold. */
 const typedOnly: ReadonlySet<string> = new Set(["config", "printConfig", "resume", "help"]);
 
@@ -182,6 +185,12 @@ function atPlace(error: unknown, command: Command, places: ReadonlyMap<string, s
   return own === undefined ? error : new InvalidInput({ ...others, place: place.replace(flag!, own) });
 }
 
+/** L-BFGS needs batches of all rows: they are the largest there may be, unless a size is given. */
+function takeAllRows(command: Command): void {
+  if (command.getOptionValue("optimizer") !== "lbfgs" || isGiven(command, "batchSize")) return;
+  command.setOptionValueWithSource("batchSize", mostRows, "default");
+}
+
 /**
  * Runs a command with the options of its `--config`.
  * @param use gets the options, and whether one was typed or is in the file
@@ -191,6 +200,7 @@ export async function withConfig<Flags>(
   use: (flags: Flags, isGiven: (key: string) => boolean) => Promise<void>,
 ): Promise<void> {
   const places = await applyConfig(command);
+  takeAllRows(command);
   try {
     await use(command.opts() as Flags, (key) => isGiven(command, key));
   } catch (error) {

@@ -7,6 +7,8 @@ const compound = new Map([
   ["learningRate", "--learning-rate"],
   ["weightDecay", "--weight-decay"],
   ["batchSize", "--batch-size"],
+  ["maxIterations", "--max-iterations"],
+  ["historySize", "--history-size"],
   ["missingCells", "--missing-cells"],
   ["splitSeed", "--split-seed"],
   ["weightColumn", "--weight-column"],

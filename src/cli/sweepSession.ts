@@ -45,9 +45,11 @@ function optimizerAt(flags: SweepFlags, { settings }: SweepPlan, member?: number
     values && (member === undefined ? largest(values) : values[member]);
   const momentum = of(settings.momentum);
   const nesterov = flags.nesterov && (member === undefined || momentum !== 0); // without momentum it is the same step
-  const { optimizer } = flags;
+  const { optimizer, maxIterations, historySize } = flags;
   const options = {
     optimizer,
+    maxIterations,
+    historySize,
     momentum,
     learningRate: of(settings.learningRate),
     weightDecay: of(settings.weightDecay),

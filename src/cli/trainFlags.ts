@@ -52,6 +52,8 @@ export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFla
   readonly initializer?: InitializerName;
   readonly optimizer: OptimizerName;
   readonly nesterov?: boolean;
+  readonly maxIterations?: number;
+  readonly historySize?: number;
   readonly epochs: number;
   readonly batchSize: number;
   readonly strategy: Strategy;
@@ -75,6 +77,8 @@ interface OptimizerFlags {
   readonly momentum?: number | undefined;
   readonly nesterov?: boolean | undefined;
   readonly weightDecay?: number | undefined;
+  readonly maxIterations?: number | undefined;
+  readonly historySize?: number | undefined;
 }
 
 /** Options of `thalweg train`. */
@@ -113,7 +117,13 @@ const usualRates: Partial<Record<OptimizerName, number>> = { sgd: 0.1, adam: 0.0
 export const usualRate = (optimizer: OptimizerName): number =>
   usualRates[optimizer] ?? Number(hyperParameterDefaults(optimizer)["learningRate"]);
 
-const optionNames = { momentum: "--momentum", nesterov: "--nesterov", weightDecay: "--weight-decay" } as const;
+const optionNames = {
+  momentum: "--momentum",
+  nesterov: "--nesterov",
+  weightDecay: "--weight-decay",
+  maxIterations: "--max-iterations",
+  historySize: "--history-size",
+} as const;
 
 /** The optimizer that the flags ask for. */
 export function optimizerOf(flags: OptimizerFlags): Optimizer {
@@ -125,7 +135,8 @@ export function optimizerOf(flags: OptimizerFlags): Optimizer {
     if (value === undefined) continue;
     if (!takes.includes(key)) {
       const expected = `options of ${flags.optimizer}: ${["learningRate", ...takes].join(", ")}`;
-      const fix = `leave ${optionNames[key]} out, or choose --optimizer sgd`;
+      const other = key in hyperParameterDefaults("lbfgs") ? "lbfgs" : "sgd";
+      const fix = `leave ${optionNames[key]} out, or choose --optimizer ${other}`;
       throw new InvalidInput({ place: optionNames[key], expected, got: key, fix });
     }
     options[key] = value;

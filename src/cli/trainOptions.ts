@@ -82,6 +82,16 @@ export function addStepOptions(command: Command, what: string, read: RateReader)
     .option(`--momentum <${what}>`, `for ${withMomentum}`, read("--momentum"))
     .option("--nesterov", "for sgd with momentum; muon has it anyway")
     .option(`--weight-decay <${what}>`, "pull of the weights towards 0", read("--weight-decay"))
+    .option(
+      "--max-iterations <count>",
+      "for lbfgs: iterations after which the same parameters are evaluated once more (default: 20)",
+      integer("--max-iterations", 1, 2 ** 24 - 1),
+    )
+    .option(
+      "--history-size <pairs>",
+      "for lbfgs: differences of gradients that directions are computed from (default: 10)",
+      integer("--history-size", 1, 1024),
+    )
     .option("--schedule <name:numbers>", `of the learning rate, in steps: ${scheduleUsage}`, schedule("--schedule"))
     .option(
       "--warmup <steps>",
@@ -89,7 +99,7 @@ export function addStepOptions(command: Command, what: string, read: RateReader)
       integer("--warmup", 1),
     )
     .option("--epochs <count>", "passes over the rows", integer("--epochs", 1), defaultEpochs)
-    .option("--batch-size <rows>", "rows per step", integer("--batch-size", 1, 2 ** 31), 32);
+    .option("--batch-size <rows>", "rows per step; lbfgs takes all", integer("--batch-size", 1, 2 ** 31), 32);
 }
 
 /** What tells how good the model is, and whether its steps were right. */

@@ -190,7 +190,7 @@ function modelBytes(
   const training: TrainingSummary = {
     steps: step,
     epochs: flags.epochs,
-    batchSize: flags.batchSize,
+    batchSize: Math.min(flags.batchSize, prepared.trainingRows),
     seed: options.seed ?? 0,
     optimizer: options.optimizer.name,
     learningRate: options.optimizer.learningRate,

@@ -5,7 +5,6 @@ import type { Evaluation } from "./metrics.ts";
 import type { HistoryPlan, TrainOptions } from "./options.ts";
 import type { PlateauResult } from "./plateaus.ts";
 import type { Recovery } from "./recovery.ts";
-import type { Progress } from "./trainer.ts";
 
 /** Scores on the validation rows, and the number of epochs done by then. */
 export interface ValidationPoint extends Evaluation {
@@ -176,7 +175,7 @@ export class HistoryRecorder {
   }
 
   /** @returns the epochs that are done and were not told yet */
-  takeDone({ step, elapsedMs }: Progress): EpochPoint[] {
+  takeDone({ step, elapsedMs }: { readonly step: number; readonly elapsedMs: number }): EpochPoint[] {
     const points: EpochPoint[] = [];
     const scored = this.history.validation.at(-1);
     for (; this.#firstEpoch + this.#told < Math.floor(step / this.#of.perEpoch); this.#told++) {

@@ -12,9 +12,10 @@ import {
 } from "../graph/graphNetwork.ts";
 import { concat, dropout, embedding, fourierFeatures, layerNorm, residual } from "../graph/layers.ts";
 import { type Activation, dense, type Loss, nameOf } from "../graph/network.ts";
-import { adamW, muon, type Optimizer, rmsProp, sgd } from "../math/optimizer.ts";
+import { adamW, lbfgs, muon, type Optimizer, rmsProp, sgd } from "../math/optimizer.ts";
 import { normalAt, streams, uniformAt } from "../random.ts";
 import { createModel } from "./createModel.ts";
+import { resultOf } from "./resultParameters.ts";
 
 /** One comparison with the float64 reference. */
 export interface SelfTestCheck {
@@ -44,7 +45,8 @@ const few = { rows: 37, batchSize: 8, steps: 12 };
 
 /**
  * Plain products and, in the third case, tiled ones on every kind of device; both kinds of saved values, means and a softmax,
- * shuffled batches that do not divide, sums of several slices; every kind of layer in the last case, whose matrices are made orthogonal.
+ * shuffled batches that do not divide, sums of several slices; every kind of layer in the fourth case, whose matrices are made orthogonal; a
+ * line search in the last.
  */
 const cases = (): readonly Case[] => [
   {
@@ -78,6 +80,13 @@ const cases = (): readonly Case[] => [
     }),
     optimizer: muon({ learningRate: 0.01 }),
     ...few,
+  },
+  {
+    network: network({ inputs: 3, layers: [dense(17, "tanh"), dense(2)], loss: "meanSquaredError" }),
+    optimizer: lbfgs({ historySize: 2 }),
+    rows: 37,
+    batchSize: 37,
+    steps: 4,
   },
 ];
 const members = 2;
@@ -129,10 +138,11 @@ async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
     const outputs = check(`${label}: outputs`, ...answers, 1e-5);
     const gradients = check(`${label}: gradients`, own.gradients, wanted.gradients, 1e-5);
     await model.fit(data, options);
-    const run = await reference.createRun({ data, optimizer, batchSize, shuffle: true, seed: 5 });
+    const settings = { data, optimizer, batchSize, shuffle: true, seed: 5 };
+    const run = await reference.createRun(settings);
     await run.execute(0, steps);
     const bound = ["adamW", "muon"].includes(optimizer.name) ? 1e-4 : 1e-5;
-    const [parameters, truth] = [await model.readParameters(), await reference.readParameters()];
+    const [parameters, truth] = [await model.readParameters(), resultOf(settings, await run.readCheckpoint(steps))];
     const trained = check(`${label}: ${steps} steps of ${optimizer.name}`, parameters, truth, bound);
     return [outputs, gradients, trained];
   } finally {
