@@ -25,6 +25,7 @@ import {
 } from "../src/index.ts";
 import { dataOf } from "./support/nets.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
+import { timeless } from "./support/timeless.ts";
 
 const gpu = shareDevice();
 const wasm = await acquire({ device: "wasm" });
@@ -93,7 +94,7 @@ test("cut off after any step", async () => {
     using second = await createModel(net, { device, seed: 99, members });
     await second.fit(data, { ...options, resume });
     expect(await second.readParameters()).toEqual(await whole.readParameters());
-    expect(second.checkpoint).toEqual(whole.checkpoint);
+    expect(timeless(second.checkpoint)).toEqual(timeless(whole.checkpoint));
     ran[name] = (ran[name] ?? 0) + 1;
   });
   await fc.assert(property, { numRuns: isFull ? 50 : 8, seed: 3, endOnFailure: true });
