@@ -41,6 +41,7 @@ const chunks = {
   fused: /strategies\/(fusedRun|fusedScorer)\.ts$/,
   trace: /strategies\/trace\.ts$/,
   graphs: /webgpu\/(graphKernels|emit\/emitRows)\.ts$/,
+  lbfgs: /src\/math\/lbfgs\.ts$/, // of the CPU's two ways to compute
   reference: /src\/backend\/cpu\/executor\.ts$/,
 };
 

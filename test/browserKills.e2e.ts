@@ -189,7 +189,7 @@ test.each(cases)(
       let page = await host.open();
       await page.evaluate(() => (globalThis as unknown as InPage).findRun());
       // Chrome notes within half a minute, or when it quits, which sites have a storage: in a profile of a few seconds that is killed
-      // the whole storage of a site was gone three times in 130.
+      // the whole storage of a site was gone three times in some 130.
       await host.quit();
       page = await host.open();
       expect(await page.evaluate(() => (globalThis as unknown as InPage).findRun())).toEqual({

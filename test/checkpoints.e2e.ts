@@ -56,10 +56,7 @@ describe("--checkpoint and --resume", () => {
     const more = [...flags, ...plateau, "--history", "whole.csv", "--output", "h.safetensors"];
     const states = ["--checkpoint", "hk", "--every", "1", "--keep", "1000"];
     expect(await thalweg([...more, ...states])).toMatchObject({ code: 0, stderr: "" });
-    const untimed = (name: string): string =>
-      read(name)
-        .toString()
-        .replaceAll(/,[^,\n]*$/gm, "");
+    const untimed = (name: string): string => new TextDecoder().decode(read(name)).replaceAll(/,[^,\n]*$/gm, "");
     const wanted = untimed("whole.csv");
     const steps = stepsOf("hk");
     expect(wanted).toMatch(/^epoch,step,loss,validationLoss,validationAccuracy,f1,learningRate\n1,9,/);

@@ -55,11 +55,11 @@ describe("train", () => {
   test("--reduce-on-plateau reduces the rate, says so, and is verified; --monitor takes any metric that fits", async () => {
     const reduce = [
       "--reduce-on-plateau",
-      "factor=0.5,patience=0,threshold=0.1",
+      "factor=0.5,patience=0,threshold=1e3,threshold-mode=abs",
       "--monitor",
       "log-loss",
       "--epochs",
-      "12",
+      "6",
     ];
     const flags = [...reduce, "--verify", "--json", "--output", "reduced.safetensors"];
     const { code, stdout } = await thalweg([...trainPenguins, ...cpu, ...flags]);

@@ -32,7 +32,9 @@ import {
 import wolfeSearch from "../shaders/wolfeSearch.wgsl?raw";
 import { LbfgsUpdate } from "../src/math/lbfgs.ts";
 import { lbfgsRows, searchNames } from "../src/math/lbfgsState.ts";
+import { createExecutor } from "../src/backend/createExecutor.ts";
 import { relativeDistance } from "./support/compare.ts";
+import { countCalls } from "./support/gpuCounts.ts";
 import { type LbfgsOptions, lbfgsByPyTorch } from "./support/lbfgsByPyTorch.ts";
 import { randomFloats } from "./support/random.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
@@ -363,6 +365,31 @@ describe.each(machines)("%s", (_, device) => {
     expect(diverged).toBe(0);
     expect(settings).toHaveLength(1);
   });
+});
+
+test("a step on a GPU allocates and reads nothing, and the plan counts its dispatches and bytes", async () => {
+  const settings = { data: small.data, optimizer: lbfgs({ historySize: 3 }), batchSize: 41, shuffle: true, seed: 1 };
+  const before = gpu().ledger.bytes;
+  const executor = await createExecutor(gpu(), small.net, 3);
+  const plan = await executor.planRun({ ...settings, strategy: "layered" });
+  const run = await executor.createRun({ ...settings, strategy: "layered" });
+  try {
+    expect(plan.bytes).toBe(gpu().ledger.bytes - before);
+    const counts = await countCalls(async () => {
+      await run.execute(0, 10);
+      await run.finished();
+    });
+    expect(counts).toMatchObject({
+      createBuffer: 0,
+      createBindGroup: 0,
+      dispatchWorkgroups: 10 * plan.dispatchesPerStep,
+    });
+    expect(counts.mapAsync ?? 0).toBe(0);
+    expect(plan.kernels.at(-1)).toBe("lbfgs");
+  } finally {
+    run.dispose();
+    executor.dispose();
+  }
 });
 
 test.each(machines.slice(1))("%s: a training is held against float64", async (_, device) => {

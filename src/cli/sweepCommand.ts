@@ -24,7 +24,7 @@ import {
 const examples = `Examples:
   thalweg sweep penguins.json --target Species --learning-rate log:1e-4..1
   thalweg sweep cars.csv --target price --layers 8,16 --seed 0..99 --csv all.csv
-  thalweg sweep cars.csv --target price --learning-rate log:1e-4..1 --hyperband --epochs 81
+  thalweg sweep cars.csv --target price --learning-rate log:1e-4..1 --hyperband
   thalweg sweep cars.csv --target price --weight-decay 0,1e-4,1e-2 --folds 5
 `;
 
