@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { compileFloat64, float64Function } from "../src/math/float64.ts";
 import { compileBlocks } from "../src/math/float64Blocks.ts";
 import { hoist } from "../src/math/hoist.ts";
+import { isMatrixInput, orthogonalInput } from "../src/math/orthogonal.ts";
 import { optimizers } from "../src/math/optimizers.ts";
 import { hostedUpdate, optimizerUpdate } from "../src/math/optimizerUpdate.ts";
 import { primitives } from "../src/math/primitives.ts";
@@ -69,20 +70,30 @@ test("hoisting changes no value", () => {
 });
 
 test.each(Object.entries(optimizers))("%s: the update with hosted parts is the definition", (_, definition) => {
-  for (const momentum of [0, 0.9]) {
+  for (const [momentum, isMatrix] of [
+    [0, 1],
+    [0.9, 0],
+    [0.9, 1],
+  ] as const) {
     const values = { ...definition.hyperParameters, ...("momentum" in definition.hyperParameters && { momentum }) };
     const update = optimizerUpdate(definition as never, values);
     const numbers = Object.keys(values).filter((name) => typeof values[name as never] === "number");
-    const { outputs, ofRun, ofStep } = hostedUpdate(update, numbers);
+    const { outputs, direction, ofRun, ofStep } = hostedUpdate(update, numbers);
+    const [ofMachine, machine] = [
+      [isMatrixInput, orthogonalInput],
+      [isMatrix, 0.25],
+    ];
     const ofHost = ["step", ...update.products.keys()];
     const stepNumbers = [5, ...[...update.products].map(() => 0.4)];
-    const whole = compileFloat64(update.outputs, ["parameter", "gradient", ...ofHost, ...numbers, ...update.state]);
+    const wholeInputs = ["parameter", "gradient", ...ofHost, ...numbers, ...update.state, ...ofMachine];
+    const whole = compileFloat64([...update.outputs, ...(update.direction ? [update.direction] : [])], wholeInputs);
     const given = [
       0.3,
       -0.7,
       ...stepNumbers,
       ...numbers.map((name) => values[name as never] as number),
       ...update.state.map(() => 0.2),
+      ...machine,
     ];
     whole.inputs.set(given);
     whole.run();
@@ -90,10 +101,19 @@ test.each(Object.entries(optimizers))("%s: the update with hosted parts is the d
     host.inputs.set([...numbers.map((name) => values[name as never] as number), ...stepNumbers]);
     host.run();
     const parts = [...ofRun.map((_part, at) => `hyper ${at}`), ...ofStep.map((_part, at) => `step ${at}`)];
-    const inputs = ["parameter", "gradient", "learningRate", "momentum", "weightDecay", ...update.state, ...parts];
-    const rest = compileFloat64(outputs, inputs);
+    const inputs = [
+      "parameter",
+      "gradient",
+      "learningRate",
+      "momentum",
+      "weightDecay",
+      ...update.state,
+      ...ofMachine,
+      ...parts,
+    ];
+    const rest = compileFloat64([...outputs, ...(direction ? [direction] : [])], inputs);
     const members = ["learningRate", "momentum", "weightDecay"].map((name) => Number(values[name as never] ?? 0));
-    rest.inputs.set([0.3, -0.7, ...members, ...update.state.map(() => 0.2), ...host.outputs]);
+    rest.inputs.set([0.3, -0.7, ...members, ...update.state.map(() => 0.2), ...machine, ...host.outputs]);
     rest.run();
     for (const [at, wanted] of whole.outputs.entries())
       expect(Math.abs(rest.outputs[at]! - wanted)).toBeLessThanOrEqual(4e-16 * (1 + Math.abs(wanted)));
