@@ -343,6 +343,10 @@ test("a state of other rungs, or of other members, is refused", async () => {
     await expect(model.fit(data, { ...options, halving, resume })).rejects.toEqual(
       invalid(new RegExp(`^train: resume: halving\\.${name}: expected .*, as in the training that goes on, got `)),
     );
+  const { halving: _, ...without } = options;
+  await expect(model.fit(data, { ...without, resume })).rejects.toEqual(
+    invalid(/^train: halving: expected that of the training that goes on, .* got none;/),
+  );
   const short = {
     ...resume!,
     trainer: { halving: { ...resume!.trainer!.halving!, stoppedSteps: new Float64Array(2) } },

@@ -91,6 +91,8 @@ describe("--halving", () => {
   test.each<[string, string[], RegExp]>([
     ["both", ["--halving", "--hyperband"], /--halving: expected no --hyperband beside it, got both/],
     ["patience", ["--halving", "--patience", "3"], /--halving: expected no --patience beside it, got both/],
+    ["averages", ["--halving", "--ema", "0.9"], /--halving: expected no --ema beside it, got both/],
+    ["L-BFGS", ["--halving", "--optimizer", "lbfgs"], /--halving: expected no --optimizer lbfgs beside it, got both/],
     ["folds", ["--hyperband", "--folds", "3"], /--hyperband: expected no --folds beside it: .*, got both/],
     [
       "no rows held out",

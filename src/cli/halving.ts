@@ -47,8 +47,29 @@ export const hyperbandNetworks = (flags: HalvingFlags & { readonly epochs: numbe
     ? undefined
     : Math.max(2, hyperbandMembers(Math.max(1, flags.epochs / (flags.minEpochs ?? 1)), factorOf(flags)));
 
+/** Other options that it may meet. */
+interface BesideHalving extends HalvingFlags, StoppingFlags {
+  readonly epochs: number;
+  readonly folds?: number;
+  readonly ema?: number;
+  readonly swa?: unknown;
+  readonly optimizer?: string;
+}
+
 function refuse(place: string, expected: string, got: string, fix: string): never {
   throw new InvalidInput({ place, expected, got, fix });
+}
+
+/** @throws InvalidInput where options are given that do not go with it */
+function requireAlone(flag: string, { patience, folds, ema, swa, optimizer }: BesideHalving): void {
+  const refuseBeside = (other: string, why = ""): never =>
+    refuse(flag, `no ${other} beside it${why}`, "both", "leave one of them out");
+  if (patience !== undefined) refuseBeside("--patience");
+  if (ema !== undefined) refuseBeside("--ema");
+  if (swa !== undefined) refuseBeside("--swa");
+  if (optimizer === "lbfgs") refuseBeside("--optimizer lbfgs");
+  if (folds !== undefined)
+    refuseBeside("--folds", ": networks are compared on the rows held out, of which folds leave none");
 }
 
 /**
@@ -56,10 +77,10 @@ function refuse(place: string, expected: string, got: string, fix: string): neve
  * @throws InvalidInput where they do not fit each other
  */
 export function halvingOf(
-  flags: HalvingFlags & StoppingFlags & { readonly epochs: number; readonly folds?: number },
+  flags: BesideHalving,
   { validation }: Pick<Prepared, "validation">,
 ): Pick<TrainOptions, "halving" | "validation"> | undefined {
-  const { halving, hyperband, minEpochs, patience, monitor, folds, epochs } = flags;
+  const { halving, hyperband, minEpochs, monitor, epochs } = flags;
   const flag = flagOf(flags);
   if (flag === undefined) {
     if (minEpochs === undefined) return undefined;
@@ -68,11 +89,7 @@ export function halvingOf(
   }
   if (halving !== undefined && hyperband !== undefined)
     refuse("--halving", "no --hyperband beside it", "both", "leave one of them out");
-  if (patience !== undefined) refuse(flag, "no --patience beside it", "both", "leave one of them out");
-  if (folds !== undefined) {
-    const expected = "no --folds beside it: networks are compared on the rows held out, of which folds leave none";
-    refuse(flag, expected, "both", "leave one of them out");
-  }
+  requireAlone(flag, flags);
   if (!validation) {
     const fix = `leave --validation at its default, or ${flag} out`;
     return refuse(flag, "rows that are held out", "--validation 0", fix);

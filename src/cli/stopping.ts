@@ -42,7 +42,7 @@ export const addStoppingOptions = (command: Command): Command =>
     )
     .option(
       "--monitor <metric>",
-      "what is watched, for --patience and --reduce-on-plateau: loss, accuracy, or another of --metrics (default: loss)",
+      "what is watched, for --patience, --reduce-on-plateau and a sweep's --halving: loss, accuracy, or another of --metrics (default: loss)",
       metric,
     );
 

@@ -80,7 +80,12 @@ function requireHalving(state: HalvingState, { step }: Checkpoint, { members, ju
   requireInteger("train: resume: halving.judgedStep", state.judgedStep, 0, step);
   for (const name of ["stoppedSteps", "finalLosses"] as const) requireLength(`halving.${name}`, state[name], members);
   const rule = judging?.halving;
-  if (rule === undefined) return;
+  if (rule === undefined) {
+    if (state.stoppedSteps.every((stopped) => stopped < 0)) return;
+    const expected = "that of the training that goes on, which has stopped members";
+    const fix = "pass the same halving, or go on with one of the members alone";
+    throw new InvalidInput({ place: "train: halving", expected, got: "none", fix });
+  }
   const own = { factor: rule.factor, totalSteps: rule.totalSteps, rungs: rungsName(rule), monitor: monitorName(rule) };
   for (const name of ["factor", "totalSteps", "rungs", "monitor"] as const) {
     if (state[name] === own[name]) continue;
