@@ -177,7 +177,7 @@ describe("what can be raced", () => {
     ["--host node --contender onnxruntime", "bench: --contender onnxruntime: there is none; "],
     [
       "kernel",
-      'bench: there is no bench kernel; did you mean "kernels"? there are: race, kernels, limits, products, readme, strategies\n',
+      'bench: there is no bench kernel; did you mean "kernels"? there are: race, halving, kernels, limits, products, readme, strategies\n',
     ],
     ["--fast", "bench: unknown option '--fast'"],
   ];
