@@ -8,6 +8,7 @@
 //   directions [members, parameterCount], and behind them the sums: matrixSquares.wgsl
 
 #import matrixSquares
+#import squareSums
 #import gradientSum
 #expects fn prepareGradients(member: u32)
 #expects fn directionOf(parameter: f32, gradient: f32, at: u32) -> f32
@@ -20,10 +21,6 @@
 @group(0) @binding(5) var<storage, read> moments: array<f32>;
 @group(0) @binding(6) var<storage, read> blocks: array<vec4u>;
 @group(0) @binding(7) var<storage, read_write> directions: array<f32>;
-
-const THREADS = 64u;
-
-var<workgroup> squareSums: array<vec2f, THREADS>;
 
 fn gradientAt(at: u32) -> f32 { return gradients[at]; }
 
@@ -50,15 +47,10 @@ fn writeDirections(
     let at = member * hyper.parameterCount + entry;
     let direction = directionOf(parameters[at], gradientOf(entry, member), at);
     directions[at] = direction;
-    let both = direction * vec2f(1.0, SMALL_UNIT);
-    sums = fma(both, both, sums);
+    sums = addSquare(sums, direction);
   }
-  squareSums[thread] = sums;
-  workgroupBarrier();
+  sums = sumOverThreads(thread, sums);
   if (thread == 0u) {
-    for (var other = 1u; other < THREADS; other++) {
-      sums += squareSums[other];
-    }
     let at = squaresPlace(member, block, arrayLength(&blocks));
     directions[at] = sums.x;
     directions[at + 1u] = sums.y;

@@ -4,7 +4,7 @@
 //   squares   [members, blocks]                     in units of 1, and of SMALL_UNIT, which do not overflow
 
 #import step
-#import clipScale
+#import squareSums
 
 struct GradientSizes {
   members: u32,
@@ -17,10 +17,6 @@ struct GradientSizes {
 @group(0) @binding(1) var<uniform> sizes: GradientSizes;
 @group(0) @binding(2) var<storage, read> gradients: array<f32>;
 @group(0) @binding(3) var<storage, read_write> squares: array<vec2f>;
-
-const THREADS = 64u;
-
-var<workgroup> squareSums: array<vec2f, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn gradientSquares(
@@ -44,15 +40,10 @@ fn gradientSquares(
       gradient += gradients[at];
       at += sizes.members * columns;
     }
-    let both = gradient * vec2f(1.0, SMALL_UNIT);
-    sums = fma(both, both, sums);
+    sums = addSquare(sums, gradient);
   }
-  squareSums[thread] = sums;
-  workgroupBarrier();
+  sums = sumOverThreads(thread, sums);
   if (thread == 0u) {
-    for (var other = 1u; other < THREADS; other++) {
-      sums += squareSums[other];
-    }
     squares[member * sizes.blocks + block] = sums;
   }
 }

@@ -433,7 +433,7 @@ test("lost twice in a row, a training goes on from where it was; given up, it of
   whole.send({ type: "step", steps: 23 });
   const wanted = await whole.message("frame", ({ step }) => step === 23);
   expect(page.messages.findLast(({ type }) => type === "frame")).toMatchObject({ step: 23, content: wanted.content });
-  page.send({ type: "learningRate", learningRate: -1 }); // as good a reason to give up as any
+  page.send({ type: "learningRate", learningRate: -1 }); // refused: the session gives up
   page.send({ type: "step", steps: 5 });
   expect(await page.message("failed")).toMatchObject({ step: 23 });
   page.messages.length = 0;

@@ -2,10 +2,13 @@ import type { Command, Option } from "commander";
 import { closestName } from "../data.ts";
 import { InvalidInput, type Mixup } from "../node.ts";
 import { otherNames } from "./command.ts";
+import type { RunCommand } from "./checkpointFolder.ts";
 import type { ConfigEntry } from "./configFile.ts";
 import { placeOf, readBytes } from "./files.ts";
 import { folded } from "./flags.ts";
 import { faultInOptions } from "./optionNames.ts";
+import { createOutput } from "./output.ts";
+import { type ResumableFlags, resume, type ResumeRequest } from "./resume.ts";
 import { usualRate } from "./trainFlags.ts";
 import { valueText } from "./sweepValues.ts";
 
@@ -212,7 +215,7 @@ export async function withConfig<Flags>(
  * All options as JSON that `--config` reads back, null where the table or the optimizer decides.
  * @param flags values of the command's options
  */
-export function configText(command: Command, flags: object): string {
+function configText(command: Command, flags: object): string {
   const values = flags as Readonly<Record<string, unknown>>;
   const keys = [...new Set(command.options.map((option) => option.attributeName()))].filter(
     (key) => !typedOnly.has(key),
@@ -225,4 +228,15 @@ export function configText(command: Command, flags: object): string {
     return [key, isSwitch ? false : null];
   });
   return `${JSON.stringify(Object.fromEntries(config), null, 2)}\n`;
+}
+
+/** Prints the options that the command would take, those of the run where it resumes one. */
+export async function printConfig<Flags extends ResumableFlags>(
+  command: Command,
+  file: string,
+  { flags, isTyped }: Omit<ResumeRequest<Flags>, "command">,
+): Promise<void> {
+  const request = { flags, command: command.name() as RunCommand, isTyped };
+  const resumed = flags.resume === undefined ? undefined : await resume(createOutput({ quiet: true }), file, request);
+  createOutput({}).write(configText(command, resumed?.flags ?? flags));
 }

@@ -3,6 +3,7 @@ import { type PredictionScore, scorePredictions, toPredictions } from "../data.t
 import {
   crossValidate,
   type CrossValidation,
+  type CrossValidationOptions,
   type Dataset,
   type FloatArray,
   InvalidInput,
@@ -10,8 +11,9 @@ import {
 } from "../node.ts";
 import { Stop } from "./exitCodes.ts";
 import { integer } from "./flags.ts";
+import type { Interrupts } from "./interrupts.ts";
 import { counted, grouped, percent, short } from "./numbers.ts";
-import { createProgressView } from "./progress.ts";
+import { createProgressView, type ProgressView } from "./progress.ts";
 import { judgingFlagsOf, type StoppingFlags } from "./stopping.ts";
 import type { TrainFlags } from "./trainFlags.ts";
 import type { Session } from "./training.ts";
@@ -110,6 +112,23 @@ function measuresOf(scores: readonly PredictionScore[], { settings }: CrossValid
   return [...columns, ...others];
 }
 
+/** Shows the progress of a cross-validation. @throws Stop where a signal ends it */
+export async function validateFolds(
+  view: ProgressView,
+  interrupts: Interrupts,
+  validate: (shown: Pick<CrossValidationOptions, "signal" | "onProgress">) => Promise<CrossValidation>,
+): Promise<CrossValidation> {
+  const signal = interrupts.begin(() => undefined);
+  try {
+    return await validate({ signal, onProgress: (progress) => view.show(progress) });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new Stop("interrupted in cross-validation, before a model was trained", interrupts.exitCode);
+  } finally {
+    view.end();
+  }
+}
+
 /** Cross-validates, and tells mean and deviation of every metric. @returns what --json tells of it */
 export async function tellFolds(session: Session<TrainFlags>, asked: MetricOptions) {
   const { flags, model, prepared, options, output, interrupts } = session;
@@ -121,28 +140,20 @@ export async function tellFolds(session: Session<TrainFlags>, asked: MetricOptio
     "folds",
     `${grouped(folds!)} of ${each === rows / folds! ? "" : "up to "}${counted(each, "row")}, ${counted(folds! * members, "training")} side by side`,
   );
-  const signal = interrupts.begin(() => undefined);
   const view = createProgressView(output, { epochs: flags.epochs });
-  let validated: CrossValidation;
-  try {
-    validated = await crossValidate(model.network, prepared.training, {
+  const validated = await validateFolds(view, interrupts, (shown) =>
+    crossValidate(model.network, prepared.training, {
       ...ofTraining,
       ...asked,
+      ...shown,
       device: model.device,
       folds: folds!,
       seeds: Array.from({ length: members }, (_seed, at) => flags.seed + at),
       splitSeed: flags.seed,
       predictions: true,
-      signal,
-      onProgress: (progress) => view.show(progress),
       ...(initializer && { initializer }),
-    });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new Stop("interrupted in cross-validation, before a model was trained", interrupts.exitCode);
-  } finally {
-    view.end();
-  }
+    }),
+  );
   const measures = measuresOf(scoresOf(session, validated), validated);
   for (const [at, { name, mean, deviation, format }] of measures.entries())
     output.result(at === 0 ? "folds" : "", `${name} ${format(mean)} ± ${format(deviation)}`);

@@ -14,7 +14,7 @@ import { type CommonFlags, usualRate } from "./trainFlags.ts";
 // `--resume`: the options of the run come from its checkpoint.
 
 /** Flags of a command whose runs go on. */
-interface ResumableFlags extends CommonFlags, CheckpointFlags {
+export interface ResumableFlags extends CommonFlags, CheckpointFlags {
   readonly learningRate?: number | Values;
   /** Of a sweep. */
   readonly splitSeed?: number;
@@ -158,7 +158,7 @@ function keptOf({ run }: SavedCheckpoint, file: string, command: RunCommand): Re
   return flags as Record<string, unknown>;
 }
 
-interface ResumeRequest<Flags> {
+export interface ResumeRequest<Flags> {
   readonly flags: Flags;
   readonly command: RunCommand;
   /** Whether an option was given now. */

@@ -12,7 +12,7 @@ import {
 import { describeData, describeDevice, describeNetwork } from "./describe.ts";
 import { exitCodes, messageOf, Stop } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
-import { withFolds } from "./folds.ts";
+import { validateFolds, withFolds } from "./folds.ts";
 import { halvingOf } from "./halving.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { metricOptions } from "./metrics.ts";
@@ -124,27 +124,20 @@ async function validate(sweep: FoldSweep): Promise<CrossValidation> {
   const { flags, output, interrupts, prepared, network, device, plan, seeds } = sweep;
   const { initializer } = flags;
   const { perMember: _, seed: __, ...ofAll } = optionsOf(flags, plan);
-  const signal = interrupts.begin(() => undefined);
   const view = createProgressView(output, { epochs: flags.epochs, lossName: "mean loss" });
-  try {
-    return await crossValidate(network, prepared.training, {
+  return validateFolds(view, interrupts, (shown) =>
+    crossValidate(network, prepared.training, {
       ...ofAll,
       ...metricOptions(flags, prepared.preprocessing),
+      ...shown,
       device,
       folds: flags.folds!,
       seeds,
       settings: listsOf(plan),
       splitSeed: flags.splitSeed,
-      signal,
-      onProgress: (progress) => view.show(progress),
       ...(initializer && { initializer }),
-    });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new Stop("interrupted in cross-validation, before a model was trained", interrupts.exitCode);
-  } finally {
-    view.end();
-  }
+    }),
+  );
 }
 
 /** The winner, trained on all rows. */

@@ -1,13 +1,11 @@
 import type { Command } from "commander";
 import { addCheckpointOptions } from "./checkpointing.ts";
-import { addConfigOptions, configText, withConfig } from "./config.ts";
+import { addConfigOptions, printConfig, withConfig } from "./config.ts";
 import { layouts } from "./files.ts";
 import { integer, number } from "./flags.ts";
 import { addFoldOptions } from "./folds.ts";
 import { addMetricsOption } from "./metrics.ts";
 import type { Interrupts } from "./interrupts.ts";
-import { createOutput } from "./output.ts";
-import { resume } from "./resume.ts";
 import { addRegularisationOptions } from "./regularisation.ts";
 import { addUpdateOptions } from "./updateFlags.ts";
 import { train } from "./train.ts";
@@ -60,11 +58,8 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
   command.addHelpText("after", notes);
   command.action((file: string) =>
     withConfig<TrainFlags>(command, async (flags, isTyped) => {
-      if (!flags.printConfig) return train(file, { flags, interrupts, isTyped });
-      const quiet = createOutput({ quiet: true });
-      const resumed =
-        flags.resume === undefined ? undefined : await resume(quiet, file, { flags, command: "train", isTyped });
-      return createOutput({}).write(configText(command, resumed?.flags ?? flags));
+      if (flags.printConfig) return printConfig(command, file, { flags, isTyped });
+      return train(file, { flags, interrupts, isTyped });
     }),
   );
 }
