@@ -27,7 +27,8 @@ const size = { cols: 100, rows: 40 };
 /** Trains in a terminal, until the command ends. */
 function inTerminal({ more = [], env = {}, events = [] }: Run): Promise<Shown> {
   const words = [process.execPath, cli, ...trainPenguins, ...cpu, "--no-checkpoint", ...more].map(shellWord);
-  const command = `stty cols ${size.cols} rows ${size.rows}; echo pid=$$; exec ${words.join(" ")}`;
+  // Nothing that is typed is echoed: a second Ctrl-C may come before or behind the last line.
+  const command = `stty -echo cols ${size.cols} rows ${size.rows}; echo pid=$$; exec ${words.join(" ")}`;
   const own: NodeJS.ProcessEnv = {
     ...process.env,
     TERM: "xterm-256color",
