@@ -1,6 +1,8 @@
 // Builds dist/: the library for browsers and Node, and the command line. WGSL and dependencies are inlined.
 
-import { defineConfig, esmExternalRequirePlugin } from "vite";
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { defineConfig, esmExternalRequirePlugin, type Plugin } from "vite";
 import { shaders } from "./vite.shaders.ts";
 import { threadFile } from "./vite.threads.ts";
 
@@ -45,10 +47,16 @@ const chunks = {
   reference: /src\/backend\/cpu\/executor\.ts$/,
 };
 
+/** So that `npx thalweg` runs it in a clone too: npm sets the bit only where it installs the package. */
+const runnableCommand = (): Plugin => ({
+  name: "runnable-command",
+  writeBundle: ({ dir }) => chmodSync(join(dir!, "cli.js"), 0o755),
+});
+
 export default defineConfig({
   publicDir: false,
   // as imports, also where commander requires them
-  plugins: [esmExternalRequirePlugin({ external: [/^node:/] }), shaders(), threadFile()],
+  plugins: [esmExternalRequirePlugin({ external: [/^node:/] }), shaders(), threadFile(), runnableCommand()],
   build: {
     target: "es2023",
     lib: { entry, formats: ["es"] },

@@ -1,4 +1,4 @@
-// Before the tests: find a Chrome, or install one, or say what to do.
+// Before the tests: find a Chrome, or download one, or say what to do. Packages of the system are installed in CI only.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { findChrome } from "../test/host/chrome.mjs";
@@ -18,7 +18,7 @@ function download() {
 }
 
 function installPackages() {
-  if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version")) return false;
+  if (!process.env.CI || process.getuid?.() !== 0 || !existsSync("/etc/debian_version")) return false;
   const packages = ["-y", "--no-install-recommends", "chromium", "libvulkan1"];
   return succeeds("apt-get", ["update"]) && succeeds("apt-get", ["install", ...packages]);
 }

@@ -62,7 +62,10 @@ const both: readonly Sample[] = [
   [["--epochs", "7"], "epochs", 7],
   [["--batch-size", "1e2"], "batchSize", 100],
   [["--max-iterations", "30"], "maxIterations", 30],
+  [["--max-evaluations", "9"], "maxEvaluations", 9],
   [["--history-size", "7"], "historySize", 7],
+  [["--tolerance-gradient", "1e-5"], "toleranceGradient", 1e-5],
+  [["--tolerance-change", "0"], "toleranceChange", 0],
   [["--clip-norm", "1"], "clipNorm", 1],
   [["--clip-value", "0.1"], "clipValue", 0.1],
   [["--l1", "1e-7"], "l1", 1e-7],
@@ -98,6 +101,7 @@ const both: readonly Sample[] = [
   [["--keep", "2"], "keep", 2],
   [["--json"], "json", true],
   [["--quiet"], "quiet", true],
+  [["--verbose"], "verbose", true],
 ];
 
 const ofTrain: readonly Sample[] = [

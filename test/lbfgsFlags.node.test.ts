@@ -21,6 +21,9 @@ test("flags become the optimizer, and a batch is all rows unless a size is given
   expect(optimizerOf(flags)).toEqual(lbfgs({ maxIterations: 8, historySize: 3 }));
   expect(optimizerOf(flags).maxEvaluations).toBe(10);
   expect(flags.batchSize).toBe(2 ** 31);
+  const exact = ["--max-evaluations", "9", "--tolerance-gradient", "1e-5", "--tolerance-change", "0"];
+  const numbers = { maxEvaluations: 9, toleranceGradient: 1e-5, toleranceChange: 0 };
+  expect(optimizerOf(await flagsOf("--optimizer", "lbfgs", ...exact))).toEqual(lbfgs(numbers));
   expect((await flagsOf("--optimizer", "lbfgs", "--batch-size", "7")).batchSize).toBe(7);
   expect((await flagsOf("--optimizer", "sgd")).batchSize).toBe(32);
 });
@@ -32,7 +35,14 @@ test.each([
     ["--optimizer", "adam", "--history-size", "5"],
     /--history-size: expected options of adam.* or choose --optimizer lbfgs/,
   ],
-  [["--optimizer", "lbfgs", "--nesterov"], /--nesterov: expected options of lbfgs: .*--max-iterations, --history-size/],
+  [["--optimizer", "lbfgs", "--max-evaluations", "1.5"], /--max-evaluations: expected an integer from 1/],
+  [["--optimizer", "lbfgs", "--tolerance-change", "tiny"], /--tolerance-change: expected a number, got "tiny"/],
+  [["--optimizer", "lbfgs", "--tolerance-gradient", "-1"], /--tolerance-gradient: expected 0, or an f32/],
+  [["--optimizer", "sgd", "--tolerance-change", "0"], /--tolerance-change: expected options of sgd/],
+  [
+    ["--optimizer", "lbfgs", "--nesterov"],
+    /--nesterov: expected options of lbfgs: .*--max-iterations, --max-evaluations, --history-size/,
+  ],
   [["--optimizer", "lbgfs"], /--optimizer: expected one of .*did you mean lbfgs/],
 ])("%j is refused", async (args, message) => {
   let error: unknown;

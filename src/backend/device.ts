@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { DeviceKind } from "./deviceKind.ts";
 import type { TensorBackend } from "./tensorBackend.ts";
 

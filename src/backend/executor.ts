@@ -242,7 +242,9 @@ export interface PlanReport {
   /** What computes: that of the device, or wasm where a GPU offloads a tiny network. */
   readonly machine: DeviceKind;
   readonly strategy: StrategyName | "reference";
-  /** One sentence: why this strategy. */
+  /** How steps are computed and why, in about six words. */
+  readonly summary: string;
+  /** One sentence: why this strategy, with the estimated times of the others. */
   readonly reason: string;
   /** Dispatches of one step whose batch fits one chunk, a fraction where one dispatch takes many steps; 0 on the CPU. */
   readonly dispatchesPerStep: number;

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // What tuning the products of tensors is called by users: a device measures which of its kernels is fastest for a shape.
 
 import type { MatmulVariant } from "./webgpu/matmulVariants.ts";

@@ -107,8 +107,10 @@ export function describeNetwork(output: Output, network: AnyNetwork, members: nu
   output.info("", `${grouped(count)} parameters, ${byteSize(count * 4)} in float32`);
 }
 
-export function describePlan(output: Output, plan: PlanReport): void {
-  const { strategy, reason, kernels, bytes } = plan;
+/** How steps will be computed: a line, or with --verbose all that the planner has to say. */
+export function describePlan(output: Output, plan: PlanReport, isVerbose = false): void {
+  const { strategy, summary, reason, kernels, bytes } = plan;
+  if (!isVerbose) return output.info("plan", `${strategy}: ${summary}`);
   output.info("plan", `${strategy}: ${reason}`);
   const names = kernels.length > 0 ? `${[...new Set(kernels)].join(", ")}; ` : "";
   output.info("", `${names}${byteSize(bytes)} of memory`);

@@ -47,6 +47,7 @@ const free: ReadonlySet<string> = new Set([
   "quiet",
   "resume",
   "top",
+  "verbose",
   "verify",
   "verifyWebgpu",
 ]);
@@ -60,6 +61,7 @@ const momentary: ReadonlySet<string> = new Set([
   "json",
   "quiet",
   "resume",
+  "verbose",
 ]);
 
 /** Of a run, what a checkpoint keeps of its options. */

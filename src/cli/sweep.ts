@@ -56,7 +56,7 @@ async function announce(session: SweepSession, device: Device): Promise<void> {
   describeDevice(output, device);
   describeData(output, table, prepared, flags.splitSeed);
   describeNetwork(output, model.network, model.members);
-  describePlan(output, await model.plan(prepared.training, options));
+  describePlan(output, await model.plan(prepared.training, options), flags.verbose);
   describeOutputs(output, csv ? [file, csv] : [file], flags.force ?? false);
   if (checkpointing?.description) output.info("saving", checkpointing.description);
   describeSettings(session);

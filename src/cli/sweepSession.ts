@@ -45,11 +45,14 @@ function optimizerAt(flags: SweepFlags, { settings }: SweepPlan, member?: number
     values && (member === undefined ? largest(values) : values[member]);
   const momentum = of(settings.momentum);
   const nesterov = flags.nesterov && (member === undefined || momentum !== 0); // without momentum it is the same step
-  const { optimizer, maxIterations, historySize } = flags;
+  const { optimizer, maxIterations, maxEvaluations, historySize, toleranceGradient, toleranceChange } = flags;
   const options = {
     optimizer,
     maxIterations,
+    maxEvaluations,
     historySize,
+    toleranceGradient,
+    toleranceChange,
     momentum,
     learningRate: of(settings.learningRate),
     weightDecay: of(settings.weightDecay),

@@ -124,7 +124,7 @@ async function announce(session: Session<TrainFlags>, device: Device): Promise<v
   describeDevice(output, device);
   describeData(output, table, prepared, flags.seed);
   describeNetwork(output, model.network, flags.members);
-  describePlan(output, await model.plan(prepared.training, options));
+  describePlan(output, await model.plan(prepared.training, options), flags.verbose);
   describeOutputs(output, history ? [file, history.file] : [file], flags.force ?? false);
   if (checkpointing?.description) output.info("saving", checkpointing.description);
   const { name, learningRate } = options.optimizer;

@@ -37,8 +37,18 @@ import {
 /** Names as they are typed, separated by commas, or one by one from a configuration. */
 type ColumnNames = string | readonly string[];
 
+/** Numbers of L-BFGS and its line search. */
+export interface LineSearchFlags {
+  readonly maxIterations?: number | undefined;
+  readonly maxEvaluations?: number | undefined;
+  readonly historySize?: number | undefined;
+  readonly toleranceGradient?: number | undefined;
+  readonly toleranceChange?: number | undefined;
+}
+
 /** Options that `thalweg train` and `thalweg sweep` share, as commander hands them over, defaults filled in. */
-export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFlags, StoppingFlags, UpdateFlags {
+export interface CommonFlags
+  extends ReadFlags, ScheduleFlags, RegularisationFlags, StoppingFlags, UpdateFlags, LineSearchFlags {
   readonly target?: ColumnNames;
   readonly task?: Task;
   readonly columns?: ColumnNames;
@@ -52,8 +62,6 @@ export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFla
   readonly initializer?: InitializerName;
   readonly optimizer: OptimizerName;
   readonly nesterov?: boolean;
-  readonly maxIterations?: number;
-  readonly historySize?: number;
   readonly epochs: number;
   readonly batchSize: number;
   readonly strategy: Strategy;
@@ -67,18 +75,18 @@ export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFla
   readonly chart: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  /** Why the planner takes its strategy, and what it needs. */
+  readonly verbose?: boolean;
   readonly printConfig?: boolean;
 }
 
 /** What an optimizer is made of. */
-interface OptimizerFlags {
+interface OptimizerFlags extends LineSearchFlags {
   readonly optimizer: OptimizerName;
   readonly learningRate?: number | undefined;
   readonly momentum?: number | undefined;
   readonly nesterov?: boolean | undefined;
   readonly weightDecay?: number | undefined;
-  readonly maxIterations?: number | undefined;
-  readonly historySize?: number | undefined;
 }
 
 /** Options of `thalweg train`. */
@@ -122,7 +130,10 @@ const optionNames = {
   nesterov: "--nesterov",
   weightDecay: "--weight-decay",
   maxIterations: "--max-iterations",
+  maxEvaluations: "--max-evaluations",
   historySize: "--history-size",
+  toleranceGradient: "--tolerance-gradient",
+  toleranceChange: "--tolerance-change",
 } as const;
 
 /** The optimizer that the flags ask for. */

@@ -73,25 +73,46 @@ type RateReader = (flag: "--learning-rate" | "--momentum" | "--weight-decay") =>
 const rates = `(default: ${optimizerNames.map((own) => `${own} ${usualRate(own)}`).join(", ")})`;
 const withMomentum = optimizerNames.filter((own) => "momentum" in hyperParameterDefaults(own)).join(", ");
 
-/** @param what placeholder of the numbers that `read` reads */
-export function addStepOptions(command: Command, what: string, read: RateReader): Command {
+function addLineSearchOptions(command: Command): Command {
+  const { toleranceGradient, toleranceChange } = hyperParameterDefaults("lbfgs");
   return command
-    .optionsGroup("Training:")
-    .option("--optimizer <name>", optimizerNames.join(", "), name("--optimizer", optimizerNames), "adam")
-    .option(`--learning-rate <${what}>`, rates, read("--learning-rate"))
-    .option(`--momentum <${what}>`, `for ${withMomentum}`, read("--momentum"))
-    .option("--nesterov", "for sgd with momentum; muon has it anyway")
-    .option(`--weight-decay <${what}>`, "pull of the weights towards 0", read("--weight-decay"))
     .option(
       "--max-iterations <count>",
       "for lbfgs: iterations after which the same parameters are evaluated once more (default: 20)",
       integer("--max-iterations", 1, 2 ** 24 - 1),
     )
     .option(
+      "--max-evaluations <count>",
+      "for lbfgs: evaluations after which they are (default: 5/4 of the iterations)",
+      integer("--max-evaluations", 1, 2 ** 24 - 1),
+    )
+    .option(
       "--history-size <pairs>",
       "for lbfgs: differences of gradients that directions are computed from (default: 10)",
       integer("--history-size", 1, 1024),
     )
+    .option(
+      "--tolerance-gradient <size>",
+      `for lbfgs: a network whose gradients are all smaller has finished (default: ${String(toleranceGradient)})`,
+      number("--tolerance-gradient"),
+    )
+    .option(
+      "--tolerance-change <size>",
+      `for lbfgs: the least change of loss or parameters (default: ${String(toleranceChange)})`,
+      number("--tolerance-change"),
+    );
+}
+
+/** @param what placeholder of the numbers that `read` reads */
+export function addStepOptions(command: Command, what: string, read: RateReader): Command {
+  command
+    .optionsGroup("Training:")
+    .option("--optimizer <name>", optimizerNames.join(", "), name("--optimizer", optimizerNames), "adam")
+    .option(`--learning-rate <${what}>`, rates, read("--learning-rate"))
+    .option(`--momentum <${what}>`, `for ${withMomentum}`, read("--momentum"))
+    .option("--nesterov", "for sgd with momentum; muon has it anyway")
+    .option(`--weight-decay <${what}>`, "pull of the weights towards 0", read("--weight-decay"));
+  return addLineSearchOptions(command)
     .option("--schedule <name:numbers>", `of the learning rate, in steps: ${scheduleUsage}`, schedule("--schedule"))
     .option(
       "--warmup <steps>",
@@ -129,5 +150,6 @@ export function addOutputOptions(command: Command): Command {
     .option("--force", "replace an existing model without keeping it as .bak")
     .option("--no-chart", "show no curves of the losses in a terminal")
     .option("--json", "print one JSON object instead of text")
-    .option("--quiet", "print the result only");
+    .option("--quiet", "print the result only")
+    .option("--verbose", "say why the strategy was chosen, with its kernels and memory");
 }

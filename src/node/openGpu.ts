@@ -49,10 +49,13 @@ export async function defineGlobals(): Promise<void> {
   await loadDawn();
 }
 
+/** No plain text, so that programs that bundle for Node leave the package where it is: beside its native library. */
+const dawnPackage = ["web", "gpu"].join("");
+
 /** The package, or why it did not load. Its constants (GPUBufferUsage …) become globals, as in a browser. */
 async function loadDawn(): Promise<Dawn | string> {
   try {
-    const dawn = await import("webgpu");
+    const dawn = (await import(/* @vite-ignore */ dawnPackage)) as Dawn;
     for (const [name, value] of Object.entries(dawn.globals)) {
       if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
     }

@@ -56,6 +56,6 @@ export function tellOutOfMemory({ message, fits }: OutOfMemoryMessage, use: (fit
 /** @param retry begins anew @param goOn goes on from the last state, where there is one */
 export function tellFailed({ message, step }: FailedMessage, retry: () => void, goOn: () => void): void {
   const isKept = step !== undefined;
-  const label = isKept ? `Go on from step ${grouped(step)}` : "Begin anew";
+  const label = isKept ? `Continue from step ${grouped(step)}` : "Restart";
   notice("bad", message, { label, run: isKept ? goOn : retry });
 }

@@ -318,6 +318,7 @@ export class ReferenceExecutor implements Reference {
     return Promise.resolve({
       machine: "reference",
       strategy: "reference",
+      summary: "float64 on the CPU",
       reason: "float64 on the CPU: no GPU is used",
       dispatchesPerStep: 0,
       stepsPerDispatch: 0,

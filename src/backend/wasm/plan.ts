@@ -22,6 +22,7 @@ export function planWasm(machine: WasmMachine, work: WasmWork, because?: string)
   return {
     machine: "wasm",
     strategy,
+    summary: `WebAssembly, ${isFused ? `four ${strategy} at a time` : "layer by layer"}${because ? ", faster than the GPU" : ""}`,
     reason: `${how}; about ${Number(stepMs.toPrecision(2))} ms a step by the cost model${why}`,
     dispatchesPerStep: 0,
     stepsPerDispatch: 0,

@@ -35,7 +35,7 @@ function bodyOf({ kind, lines }: Stop, digits: Digits, takeStep: () => void): HT
   const button = element(
     "button",
     { type: "button", class: "primary", onclick: takeStep },
-    "Go on from the new numbers",
+    "Continue from the new numbers",
   );
   return [element("div", { class: "row" }, button)];
 }

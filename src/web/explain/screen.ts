@@ -34,7 +34,7 @@ const legend = (): HTMLElement =>
     "p",
     { class: "legend" },
     ...Object.entries(keys).map(([kind, label]) => element("span", { class: `key ${kind}` }, label)),
-    element("span", { class: "hint" }, "Press any number to change it."),
+    element("span", { class: "hint" }, "Click any number to change it."),
   );
 
 /** The stop that an address names, from 1; else the first. */

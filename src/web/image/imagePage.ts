@@ -1,3 +1,4 @@
+import { showPlan } from "../planText.ts";
 import { network } from "../../index.ts";
 import { download, element } from "../dom.ts";
 import { notice } from "../notices.ts";
@@ -33,7 +34,7 @@ export class ImagePage {
   readonly #readout = new Readout((text) => this.#stage.describePainting(text));
   readonly #panel = new SettingsPanel((changes) => this.#change(changes));
   readonly #toolbar: Toolbar;
-  readonly #plan = element("p", { class: "quiet plan" }, "Looking for a GPU…");
+  readonly #plan = element("div", { class: "quiet plan" }, "Looking for a GPU…");
   readonly #stopReceiving: () => void;
   #settings: ImageSettings;
   readonly #asked: Partial<ImageSettings>;
@@ -172,7 +173,7 @@ export class ImagePage {
 
   #tellPlan({ plan, parameterCount }: StartedMessage): void {
     const parameters = `${parameterCount.toLocaleString("en")} parameters`;
-    this.#plan.textContent = `${parameters} on ${this.#device?.name ?? "?"}. Strategy ${plan.strategy}: ${plan.reason}`;
+    showPlan(this.#plan, `${parameters} on ${this.#device?.name ?? "?"}`, plan);
   }
 
   #showFrame(message: FrameMessage<ImageFrame>): void {

@@ -13,10 +13,10 @@ const describeMs = 5000;
 
 const labels = {
   psnr: "PSNR",
-  speed: "Steps a second",
+  speed: "Steps/s",
   step: "Steps",
   loss: "Loss",
-  paintings: "Paintings a second",
+  paintings: "Redraws/s",
 } as const;
 
 /** Figures and curve of a training. */

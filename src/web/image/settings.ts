@@ -11,7 +11,7 @@ export const maxSide = 256;
 export const imageFields: Fields<ImageSetting> = {
   side: { label: "Pixels, longer side", minimum: 32, maximum: maxSide, initial: 96, whole: true },
   waves: {
-    label: "Waves",
+    label: "Fourier features",
     minimum: 4,
     maximum: 128,
     initial: 16,
@@ -19,17 +19,17 @@ export const imageFields: Fields<ImageSetting> = {
     hint: "Fourier features: sine and cosine of so many random waves across the picture",
   },
   scale: {
-    label: "Finest wave",
+    label: "Detail",
     minimum: 1,
     maximum: 64,
     initial: 8,
     logarithmic: true,
     hint: "Waves across the picture of the shortest one. Few: smooth and blurred. Many: sharp, then noisy",
   },
-  width: { label: "Neurons a layer", minimum: 4, maximum: 128, initial: 16, powers: true },
+  width: { label: "Neurons per layer", minimum: 4, maximum: 128, initial: 16, powers: true },
   depth: { label: "Hidden layers", minimum: 1, maximum: 6, initial: 2, whole: true },
   rate: { label: "Learning rate", minimum: 1e-4, maximum: 0.1, initial: 0.01, logarithmic: true },
-  batch: { label: "Pixels a step", minimum: 64, maximum: 16_384, initial: 256, powers: true },
+  batch: { label: "Pixels per step", minimum: 64, maximum: 16_384, initial: 256, powers: true },
   seed: { label: "Seed", minimum: 0, maximum: 999_999, initial: 1, whole: true },
 };
 

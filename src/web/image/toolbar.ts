@@ -46,14 +46,14 @@ export class Toolbar {
   }
 
   #look(actions: ToolbarActions): HTMLElement {
-    const detail = element("label", { class: "inline" }, element("span", {}, "Drawn at"), this.#detail);
+    const detail = element("label", { class: "inline" }, element("span", {}, "Resolution"), this.#detail);
     return element(
       "div",
       { class: "row" },
       detail,
       button("−", () => actions.zoomBy(1 / zoomStep), { "aria-label": "Zoom out" }),
       button("+", () => actions.zoomBy(zoomStep), { "aria-label": "Zoom in" }),
-      button("Whole", () => actions.showWhole(), { "aria-label": "Show the whole picture" }),
+      button("Fit", () => actions.showWhole(), { "aria-label": "Show the whole picture" }),
     );
   }
 
@@ -62,8 +62,8 @@ export class Toolbar {
       "div",
       { class: "row" },
       this.#file,
-      button("Your picture…", () => this.#file.click()),
-      button("Built-in", () => actions.useBuiltIn(), { "aria-label": "Use the built-in picture" }),
+      button("Upload image…", () => this.#file.click()),
+      button("Sample image", () => actions.useBuiltIn(), { "aria-label": "Use the built-in picture" }),
       button("Save PNG", () => actions.savePainting()),
       button("Save weights", () => actions.saveNetwork()),
     );

@@ -29,7 +29,7 @@ export class Curves {
   readonly #plot = element("div", {
     class: "plot",
     role: "img",
-    "data-empty": "The curves begin with the first step.",
+    "data-empty": "Press Train to see curves.",
   });
   readonly #measure = radioField<Measure>({
     legend: "Curve",
@@ -42,7 +42,7 @@ export class Curves {
   });
   readonly #logarithmic = checkField("log", (isLogarithmic) => this.#choose({ isLogarithmic }));
   readonly #axis = selectField<AxisName>({
-    label: "Over",
+    label: "X axis",
     choices: [
       { value: "step", label: "steps" },
       { value: "epoch", label: "epochs" },

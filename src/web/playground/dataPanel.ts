@@ -44,10 +44,10 @@ export class DataPanel implements Panel {
     this.#noise = rangeField({ label: "Noise", least: 0, most: 50, text: percent, onChange: noise });
     const share = (place: number): void => update({ share: 5 * place });
     const shareText = (place: number): string => percent(5 * place);
-    this.#share = rangeField({ label: "Learned from", least: 2, most: 18, text: shareText, onChange: share });
+    this.#share = rangeField({ label: "Training share", least: 2, most: 18, text: shareText, onChange: share });
     this.#seed = this.#seedInput(update);
     this.#task = selectField({
-      label: "Own points are",
+      label: "Target type",
       choices: [
         { value: "classification", label: "two classes" },
         { value: "regression", label: "numbers" },

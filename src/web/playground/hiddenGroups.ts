@@ -10,7 +10,7 @@ export const groupLabels = {
   speed: "Speed",
   weights: "Table of weights",
   curves: "Curves",
-  takeaway: "Take away: files, links, program",
+  takeaway: "Export: files, links, program",
 } as const;
 
 export type GroupName = keyof typeof groupLabels;

@@ -93,10 +93,10 @@ export function createSharePanel(take: () => Snapshot | undefined, curves: Curve
   );
   return element(
     "section",
-    { class: "card share", "aria-label": "Take away", "data-group": "takeaway" },
-    element("h2", {}, "Take away"),
+    { class: "card share", "aria-label": "Export", "data-group": "takeaway" },
+    element("h2", {}, "Export"),
     ...rows,
-    element("p", { class: "quiet" }, "The address holds the whole state; the same seed trains the same network."),
+    element("p", { class: "quiet" }, "This URL saves your setup; the same seed trains the same network."),
     dialog.element,
   );
 }

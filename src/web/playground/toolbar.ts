@@ -74,7 +74,7 @@ export class Toolbar implements Panel {
         this.#toggle,
         button("Step", "One step of training: one batch (S)", () => run.step(1)),
         button("Epoch", "On to the end of the epoch: every point once (E)", () => run.finishEpoch()),
-        button("Reset", "Begin anew with the same seed (R)", () => run.reset()),
+        button("Reset", "Restart with the same seed (R)", () => run.reset()),
         this.#pace.element,
       ),
       element(

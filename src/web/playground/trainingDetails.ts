@@ -23,7 +23,7 @@ interface NumberDetail {
 
 const details = {
   scheduleSteps: {
-    label: "Over",
+    label: "Schedule length",
     values: [200, 500, 1000, 2000, 5000, 10_000, 50_000],
     text: inSteps,
     hint: "Steps that the schedule takes.",
@@ -44,7 +44,7 @@ const details = {
     label: "L1 penalty",
     values: [0, 1e-5, 1e-4, 1e-3, 0.003, 0.01, 0.03, 0.1],
     text: orOff,
-    hint: "Pulls all weights towards 0 alike: few stay.",
+    hint: "Pulls all weights towards 0 by the same amount: few stay.",
   },
   dropout: {
     label: "Dropout",
@@ -71,9 +71,9 @@ const details = {
     hint: "Shows a moving average of the weights.",
   },
   patience: {
-    label: "Early stopping",
+    label: "Early stopping, patience",
     values: [0, 100, 250, 500, 1000, 2500, 5000],
-    text: (steps) => (steps === 0 ? "off" : `after ${inSteps(steps)}`),
+    text: (steps) => (steps === 0 ? "off" : inSteps(steps)),
     hint: "Stops when the test loss gets no better; the best weights come back.",
   },
 } as const satisfies Record<string, NumberDetail>;

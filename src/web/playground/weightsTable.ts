@@ -84,7 +84,7 @@ export class WeightsTable implements Panel {
     this.#key = key;
     this.#places = [];
     if (parameterCount > mostCells) {
-      const text = `${parameterCount} numbers are too many for a table; "Take away" has them as a file.`;
+      const text = `${parameterCount} numbers are too many for a table; "Export" has them as a file.`;
       this.#body.replaceChildren(element("p", { class: "quiet" }, text));
       return;
     }

@@ -11,7 +11,7 @@ import { TrainingDetails } from "../playground/trainingDetails.ts";
 import { axisOf, type PopulationState, trainedBase } from "./state.ts";
 
 const stepsField: NumberField = { label: "Steps", minimum: 100, maximum: 100_000, initial: 1000, logarithmic: true };
-const batchField: NumberField = { label: "Rows a step", minimum: 1, maximum: 512, initial: 32, powers: true };
+const batchField: NumberField = { label: "Batch size", minimum: 1, maximum: 512, initial: 32, powers: true };
 const rateField: NumberField = {
   label: "Learning rate",
   minimum: 1e-4,
@@ -69,8 +69,8 @@ export class Controls {
   readonly #batch: NumberControl = slider("batch", batchField, (batchSize) => this.#setBase({ batchSize }));
   readonly #steps: NumberControl = slider("steps", stepsField, (steps) => this.#changed({ ...this.#state!, steps }));
   readonly #rate: NumberControl = slider("rate", rateField, (learningRate) => this.#setBase({ learningRate }));
-  readonly #columns = new AxisControl("Across", (columns) => this.#setGrid({ columns }));
-  readonly #rows = new AxisControl("Up", (rows) => this.#setGrid({ rows }));
+  readonly #columns = new AxisControl("Horizontal axis", (columns) => this.#setGrid({ columns }));
+  readonly #rows = new AxisControl("Vertical axis", (rows) => this.#setGrid({ rows }));
   readonly #details = new TrainingDetails((changes) => this.#setBase(changes), without);
   #state: PopulationState | undefined;
 
@@ -95,7 +95,7 @@ export class Controls {
       this.#batch.root,
       this.#steps.root,
       this.#details.element,
-      element("h3", {}, "What differs"),
+      element("h3", {}, "Vary"),
       this.#columns.root,
       this.#rows.root,
     );

@@ -1,3 +1,4 @@
+import { showPlan } from "../planText.ts";
 import { network } from "../../index.ts";
 import { element } from "../dom.ts";
 import { handOver } from "../handOver.ts";
@@ -28,7 +29,7 @@ const nothingAfter = (ms: number): Promise<undefined> => new Promise((resolve) =
 
 const lead =
   "Thousands of networks of one architecture train side by side, each with a setting and a seed of its own. " +
-  "Bright is good. Point at a cell to read it, click it to open that network in the playground.";
+  "Brighter is better. Point at a cell to read it, click it to open that network in the playground.";
 
 /** Frames of a quick training, and the longest that one may take: a slower one is told as often as it can be. */
 const frames = 60;
@@ -45,7 +46,7 @@ export class PopulationPage {
   readonly #results: Results;
   readonly #play = element("button", { type: "button", class: "primary play", onclick: () => this.#toggle() });
   readonly #reset = element("button", { type: "button", onclick: () => this.#begin() }, "Reset");
-  readonly #plan = element("p", { class: "quiet plan" }, "Looking for a GPU…");
+  readonly #plan = element("div", { class: "quiet plan" }, "Looking for a GPU…");
   readonly #advice = element("div", { class: "advice" });
   #state: PopulationState;
   #phase: Phase = "idle";
@@ -160,7 +161,7 @@ export class PopulationPage {
     this.#parameterCount = parameterCount;
     const size = `${this.#networks} of ${count(parameterCount)} parameters`;
     const memory = `${(plan.bytes / 2 ** 20).toFixed(plan.bytes < 2 ** 27 ? 1 : 0)} MiB`;
-    this.#plan.textContent = `${size} on ${this.#device?.name ?? "?"}, ${memory}. Strategy ${plan.strategy}: ${plan.reason}`;
+    showPlan(this.#plan, `${size} on ${this.#device?.name ?? "?"}, ${memory}`, plan);
     this.#advise(plan.stepMs);
     this.#setPace(plan.stepMs);
   }

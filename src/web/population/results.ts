@@ -30,7 +30,7 @@ const hint = "Point at a cell, or go to one with the arrow keys.";
 
 const figureLabels = {
   step: "Steps",
-  speed: "Networks · steps a second",
+  speed: "Training steps/s, all networks",
   left: "Time left",
   median: "Median",
   diverged: "Diverged",
@@ -84,7 +84,7 @@ export class Results {
   constructor(state: PopulationState, { metricChanged, opened }: ResultsListeners) {
     this.#opened = opened;
     this.#state = state;
-    this.#metricChoice = choice<MetricName>("Colour and band show", metricLabels, metricChanged);
+    this.#metricChoice = choice<MetricName>("Show", metricLabels, metricChanged);
     this.#heatMap = new HeatMap({
       pointed: (network) => this.#read(network),
       opened,

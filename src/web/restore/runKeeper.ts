@@ -134,7 +134,7 @@ export class RunKeeper {
     this.#endOffer();
     try {
       await this.#options.goOn(run);
-      const how = run.rest ? "as if it had never stopped" : "momentum and moments begin anew";
+      const how = run.rest ? "as if it had never stopped" : "momentum and moments restart at 0";
       notice("info", `Training goes on from step ${grouped(run.step)}; ${how}.`);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);

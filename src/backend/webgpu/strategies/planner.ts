@@ -35,6 +35,23 @@ const sentences: Readonly<Record<StrategyName, string>> = {
   tiles: "one workgroup takes tiles of the batch through all layers",
 };
 
+const shortSentences: Readonly<Record<StrategyName, string>> = {
+  layered: "layer by layer",
+  members: "a thread per network",
+  subgroups: "a subgroup per network",
+  groups: "a workgroup per network",
+  samples: "a thread per slice of the batch",
+  tiles: "a workgroup per part of the batch",
+};
+
+/** `layer by layer, the fastest by estimate`: how, and why, in a few words. */
+function summaryOf(strategy: StrategyName, others: number, { device, settings }: RunRequest): string {
+  const why =
+    settings.strategy === strategy ? "as asked for" : others > 0 ? "the fastest by estimate" : "the only way here";
+  const refused = [...device.refusals.keys()].map((what) => `; the driver refused ${what}`);
+  return `${shortSentences[strategy]}, ${why}${refused.join("")}`;
+}
+
 const show = (ms: number): string => `${Number(ms.toPrecision(2))} ms`;
 
 /** `layered`, with what it costs beside the others: why a strategy was taken. */
@@ -129,6 +146,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
     report: {
       machine: request.device.kind,
       strategy: "layered",
+      summary: summaryOf("layered", costs.size - 1, request),
       reason: reasonOf("layered", details, costs, request),
       dispatchesPerStep: groups * kernels.length,
       stepsPerDispatch: 1,
@@ -157,6 +175,7 @@ function planFusedRun(request: FusedRequest, costs: ReadonlyMap<StrategyName, nu
     report: {
       machine: request.device.kind,
       strategy,
+      summary: summaryOf(strategy, costs.size - 1, request),
       reason: reasonOf(strategy, details, costs, request),
       dispatchesPerStep: (groups * kernels.length) / stepsPerDispatch,
       stepsPerDispatch,
