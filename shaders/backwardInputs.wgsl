@@ -3,13 +3,14 @@
 //   dOutputs   [members, capacity, gradientColumns]
 //   parameters [members, parameterCount]
 //   inputs     [members, capacity, fanIn]           outputs of the layer before, in plane 1 pre-activations
-//   dInputs    [members, capacity, fanIn]
+//   dInputs    [members, capacity, fanIn]           in plane 1 the gradient by the inputs themselves, where others read it
 // `slopeProduct` is that of the layer before, written by src/backend/webgpu/emit/emitFunctions.ts.
 
 #import layerMatmul
 #expects fn slopeProduct(d: f32, saved: f32) -> f32
 
 override SAVED_PLANE: u32 = 0u;
+override KEEPS: bool = false;
 
 const COLUMN_SUMS = false;
 const HAS_BIAS = false;
@@ -46,4 +47,7 @@ fn biasOf(product: Product, columns: vec4u) -> vec4f { return vec4f(); }
 fn storeValue(input: u32, sum: f32) {
   let plane = SAVED_PLANE * layer.nodeStride * layer.fanIn;
   dInputs[input] = slopeProduct(sum, inputs[plane + input]);
+  if (KEEPS) {
+    dInputs[layer.nodeStride * layer.fanIn + input] = sum;
+  }
 }

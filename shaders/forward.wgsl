@@ -1,4 +1,4 @@
-// outputs = activate(inputs · weights + bias); `activate` is written by src/backend/webgpu/emit/emitFunctions.ts.
+// outputs = activate(inputs · weights + bias), plus another node's values where a residual connection ends; `activate` is written by src/backend/webgpu/emit/emitFunctions.ts.
 //   inputs     [members or 1, rows, fanIn]      the data set for the first layer
 //   parameters [members, parameterCount]
 //   outputs    [members, capacity, fanOut]      behind nodeStride samples pre-activations, where the derivative needs them
@@ -7,6 +7,7 @@
 #import shuffle
 #import layerMatmul
 #expects fn activate(z: f32) -> f32
+#expects fn withResidual(output: u32, value: f32) -> f32
 
 override ROWS: u32 = 0u;                      // 0 as they lie; first layer: 1 in the epoch's order, 2 as sampleBatch has drawn them
 override SAVES_PRE_ACTIVATION: bool = false;
@@ -60,7 +61,7 @@ fn biasOf(product: Product, columns: vec4u) -> vec4f {
 }
 
 fn storeValue(output: u32, preActivation: f32) {
-  outputs[output] = activate(preActivation);
+  outputs[output] = withResidual(output, activate(preActivation));
   if (SAVES_PRE_ACTIVATION) {
     outputs[layer.nodeStride * layer.fanOut + output] = preActivation;
   }

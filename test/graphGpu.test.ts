@@ -174,7 +174,7 @@ async function dispatchesOf(net: AnyNetwork): Promise<number> {
   return plan.dispatchesPerStep;
 }
 
-test("a residual block with layer norm takes 3 dispatches more than its dense layers, which take 3", async () => {
+test("a residual block with layer norm takes 3 dispatches more than its dense layers, which take 3 each", async () => {
   const block = () => residual(layerNorm(), dense(16, "silu"));
   const withBlocks = (count: number): AnyNetwork =>
     network({ inputs: 8, layers: [dense(16), ...Array.from({ length: count }, block), dense(1)], loss: "huber" });
@@ -186,7 +186,11 @@ test("a residual block with layer norm takes 3 dispatches more than its dense la
   expect(counts.map((count) => count - counts[0]!)).toEqual([0, 3 + 3, 4 * (3 + 3)]);
   const plain = network({ inputs: 8, layers: [dense(16), dense(16, "silu"), dense(1)], loss: "huber" });
   expect(await dispatchesOf(plain)).toBe(3 * 3 + 1);
-  console.log(`one block: ${counts[0]} dispatches, two: ${counts[1]}; three dense layers: 10`);
+  expect(counts[0]).toBe(3 * 3 + 1 + 3);
+  const deep = residual(layerNorm(), dense(16, "gelu"), dense(16));
+  expect(await dispatchesOf(network({ inputs: 8, layers: [dense(16), deep, dense(1)], loss: "huber" }))).toBe(
+    3 * 4 + 1 + 3,
+  );
 });
 
 test.each(someOf(graphCases.filter((_, index) => index % 4 === 1)))(

@@ -74,7 +74,7 @@ export function operandsOf(node: {
 }
 
 /** How many nodes read each node; the output has one reader more, the loss. */
-export function readersOf({ nodes }: Graph): number[][] {
+export function readersOf({ nodes }: { readonly nodes: readonly Parameters<typeof operandsOf>[0][] }): number[][] {
   const readers: number[][] = nodes.map(() => []);
   for (const [index, node] of nodes.entries()) for (const operand of operandsOf(node)) readers[operand]!.push(index);
   return readers;

@@ -1,8 +1,8 @@
 import { placesOf, type Places } from "./arenas.ts";
 import { deriveStep, type ParameterGradient, type StepGraph } from "./derive.ts";
 import { type AnyNetwork, type DenseShape, denseShapesOf, graphOf } from "./graphNetwork.ts";
-import { operandsOf } from "./graph.ts";
-import { baseOf, isView, readsOf, type ScheduledNode, type Task } from "./tasks.ts";
+import { operandsOf, readersOf } from "./graph.ts";
+import { baseOf, isView, readsOf, type Residual, type ScheduledNode, type Task } from "./tasks.ts";
 
 /** The dispatches of a network on a GPU, in order, and where every node lies. */
 export interface Schedule extends Places {
@@ -18,6 +18,18 @@ export interface Schedule extends Places {
   readonly readsData: boolean;
 }
 
+/** The node that a node adds to `operand`, where it is such a sum of two vectors that lie without gaps. */
+function addedTo(nodes: readonly ScheduledNode[], sum: number, operand: number): number | undefined {
+  const node = nodes[sum]!;
+  if (node.kind !== "elementwise" || node.from.length !== 2) return undefined;
+  const { primitive, operands } = node.expression;
+  const isSum = primitive === "add" && operands.every(({ kind }) => kind === "input") && operands[0] !== operands[1];
+  const added = node.from.find((each) => each !== operand);
+  if (!isSum || added === undefined) return undefined;
+  const { kind, width } = nodes[added]!;
+  return kind !== "input" && width === node.width && !isView(nodes[added]!) ? added : undefined;
+}
+
 class Scheduler {
   readonly #step: StepGraph;
   readonly #nodes: ScheduledNode[];
@@ -27,6 +39,8 @@ class Scheduler {
   /** Nodes that the kernel of another node computes: activations and their slopes. */
   readonly #computedBy = new Map<number, number>();
   readonly #belowOf = new Map<number, DenseShape>();
+  /** By the dense node whose kernel adds. */
+  readonly #residualOf = new Map<number, Residual>();
   /** The layer whose gradient carries the loss of each sample as one more column, and whose bias is the last parameter. */
   readonly #lossLayer: DenseShape | undefined;
   readonly #sampleLoss: number | undefined;
@@ -39,6 +53,7 @@ class Scheduler {
     this.#layers = denseShapesOf(step);
     this.#layerOf = new Map(this.#layers.map((layer) => [layer.node, layer]));
     for (const { node, activated } of this.#layers) if (node !== activated) this.#computedBy.set(activated, node);
+    this.#fuseResiduals();
     this.#lossLayer = this.#layers.find(
       ({ node, activated }) => activated === step.forwardCount - 1 && step.gradientOf[node] !== undefined,
     );
@@ -51,11 +66,26 @@ class Scheduler {
     this.#output = this.#whole(step.forwardCount - 1);
   }
 
-  /** Lets the gradient by a layer's inputs become that by the values before the activation, where it leads nowhere else. */
+  /** Lets a layer add what a residual connection brings, where nothing else reads its activation. */
+  #fuseResiduals(): void {
+    const readers = readersOf({ nodes: this.#nodes });
+    for (const { node, activated } of this.#layers) {
+      const [sum, ...others] = readers[activated]!;
+      if (sum === undefined || others.length > 0 || this.#computedBy.has(sum)) continue;
+      const added = addedTo(this.#nodes, sum, activated);
+      if (added === undefined) continue;
+      this.#residualOf.set(node, { sum, added });
+      this.#computedBy.set(sum, node);
+    }
+  }
+
+  /** Lets the kernel of the gradient by a layer's inputs go on to that by the values before the activation that they come from. */
   #fuseSlope(index: number, layer: DenseShape): void {
     const { nodes, gradientOf } = this.#step;
     const [input] = operandsOf(nodes[layer.node]!);
-    const below = this.#layers.find(({ node, activated }) => activated === input && node !== activated);
+    const below = this.#layers.find(
+      ({ node, activated }) => node !== activated && (activated === input || this.#residualOf.get(node)?.sum === input),
+    );
     const gradient = below && gradientOf[below.node];
     if (!below || gradient === undefined || gradientOf[below.activated] !== index) return;
     this.#belowOf.set(index, below);
@@ -107,12 +137,17 @@ class Scheduler {
   #products(): Task[] {
     return this.#step.allNodes.flatMap((node, index): Task[] => {
       if (node.kind === "dense") {
-        return [{ kind: "dense", layer: this.#layerOf.get(index)!, input: this.#whole(node.from) }];
+        const residual = this.#residualOf.get(index);
+        const task = { kind: "dense", layer: this.#layerOf.get(index)!, input: this.#whole(node.from) } as const;
+        return [residual ? { ...task, residual } : task];
       }
       if (node.kind === "denseInputs") {
         const layer = this.#layerOf.get(node.dense)!;
         const below = this.#belowOf.get(index);
-        return [{ kind: "denseInputs", nodes: this.#withSlope(index), layer, gradient: this.#whole(node.from), below }];
+        const nodes = this.#withSlope(index);
+        const task = { kind: "denseInputs", layer, gradient: this.#whole(node.from), below } as const;
+        const isKept = below && nodes.length > 1 && this.#residualOf.has(below.node);
+        return [isKept ? { ...task, nodes: nodes.slice(1), kept: index } : { ...task, nodes }];
       }
       if (node.kind !== "outputGradient") return [];
       const [output, layer, sampleLoss] = [this.#output, this.#lossLayer, this.#sampleLoss];
@@ -172,7 +207,9 @@ class Scheduler {
     const owner = this.#computedBy.get(index);
     if (owner !== undefined) return (this.#stages[index] = this.#stageOf(owner));
     const node = this.#nodes[index]!;
-    const operands = node.kind === "outputGradient" ? [this.#output] : operandsOf(node);
+    const residual = this.#residualOf.get(index);
+    const own = node.kind === "outputGradient" ? [this.#output] : operandsOf(node);
+    const operands = residual ? [...own, residual.added] : own;
     const stages = operands.map((operand) => {
       const base = baseOf(this.#nodes, operand);
       if (base === undefined) return 1;

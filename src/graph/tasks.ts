@@ -6,9 +6,16 @@ import { operandsOf } from "./graph.ts";
 /** A node of a step, or the loss of a sample where no gradient by a dense node carries it. */
 export type ScheduledNode = StepNode | { readonly kind: "sampleLoss"; readonly width: 1 };
 
+/** The node of a sum, and the one that is added to a layer's activation. */
+export interface Residual {
+  readonly sum: number;
+  readonly added: number;
+}
+
 /** One dispatch. Where it computes several nodes at once, other than row by row, they have the same place. */
 export type Task =
-  | { readonly kind: "dense"; readonly layer: DenseShape; readonly input: number }
+  /** A layer with its activation, and the sum of that and another node, where a residual connection ends behind it. */
+  | { readonly kind: "dense"; readonly layer: DenseShape; readonly input: number; readonly residual?: Residual }
   /** Nodes that are computed row by row, together. */
   | { readonly kind: "rows"; readonly nodes: readonly number[] }
   /** The loss of each sample and its gradient; by the values before the activation of `layer`, where that is the output. */
@@ -20,10 +27,12 @@ export type Task =
       readonly sampleLoss: number | undefined;
       readonly layer: DenseShape | undefined;
     }
-  /** Gradient by a layer's inputs; by the values before the activation of the layer `below`, where that is all that it leads to. */
+  /** Gradient by a layer's inputs; by the values before the activation of the layer `below` too, where that is all that reads it. */
   | {
       readonly kind: "denseInputs";
       readonly nodes: readonly number[];
+      /** The gradient by the inputs themselves, where others than `below` read it: a residual connection ends there. */
+      readonly kept?: number;
       readonly layer: DenseShape;
       readonly gradient: number;
       readonly below: DenseShape | undefined;
@@ -49,7 +58,7 @@ export function readsOf(nodes: readonly ScheduledNode[], task: Task): number[] {
     const operands = task.nodes.flatMap((node) => operandsOf(nodes[node]!));
     return operands.flatMap((operand) => baseOf(nodes, operand) ?? []);
   }
-  if (task.kind === "dense") return [task.input];
+  if (task.kind === "dense") return task.residual ? [task.input, task.residual.added] : [task.input];
   if (task.kind === "loss") return [task.output];
   if (task.kind === "denseInputs") return task.below ? [task.gradient, task.below.activated] : [task.gradient];
   if (task.kind === "denseWeights") return [task.input, task.gradient];
@@ -65,11 +74,15 @@ interface Write {
 /** What a task writes, one behind the other; a product or a loss binds the first. */
 export function writesOf(nodes: readonly ScheduledNode[], task: Task): Write[] {
   if (task.kind === "rows") return task.nodes.map((node) => ({ nodes: [node], columns: nodes[node]!.width }));
-  if (task.kind === "denseInputs") return [{ nodes: task.nodes, columns: task.layer.fanIn }];
+  if (task.kind === "denseInputs") {
+    const { fanIn: columns } = task.layer;
+    const kept = task.kept === undefined ? [] : [{ nodes: [task.kept], columns }];
+    return [{ nodes: task.nodes, columns }, ...kept];
+  }
   if (task.kind === "dense") {
     const { node, activated, activation, fanOut: columns } = task.layer;
     const before = savesPreActivation(activation) ? [{ nodes: [node], columns }] : [];
-    return [{ nodes: [activated], columns }, ...before];
+    return [{ nodes: [...(task.residual ? [task.residual.sum] : []), activated], columns }, ...before];
   }
   if (task.kind !== "loss") return [];
   const { width } = nodes[task.output]!;

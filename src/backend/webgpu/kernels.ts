@@ -77,6 +77,8 @@ export interface LayerFunctions {
   readonly activation?: Activation;
   /** Of loss and score. */
   readonly loss?: Loss;
+  /** Of forward: whether the values of another node are added, which the last binding has. */
+  readonly adds?: boolean | undefined;
   /** Of loss: whether targets carry weights. */
   readonly isWeighted?: true | undefined;
 }
@@ -92,16 +94,29 @@ function lossParts(kernel: KernelName, of: Loss, isWeighted?: true): (Shader | s
   return isRowWise(of) ? [softmax] : [scalar, elementwise, emitLoss(of), `const COUNTS_SIGNS = ${takesLogits(of)};`];
 }
 
+const withoutResidual = "fn withResidual(output: u32, value: f32) -> f32 { return value; }";
+
+/** What forward does with an output. @param binding of the values to add */
+const residualAt = (binding: number): string => `
+@group(0) @binding(${binding}) var<storage, read> residual: array<f32>;
+fn withResidual(output: u32, value: f32) -> f32 { return value + residual[output]; }
+`;
+
 /** A kernel of layers with the functions of an activation and of a loss. */
 export function layerKernel(
   kernel: KernelName,
-  { activation, loss: own, isWeighted }: LayerFunctions = {},
+  { activation, adds = false, loss: own, isWeighted }: LayerFunctions = {},
 ): KernelSource {
   const { name, parts, variant }: Parts = shaders[kernel];
   const functions: (Shader | string)[] = [
     ...(activation === undefined ? [] : [scalar, emitActivation(activation)]),
     ...(own === undefined ? [] : lossParts(kernel, own, isWeighted)),
   ];
+  if (kernel.startsWith("forward")) {
+    const code = adds ? residualAt(forward.bindings.length) : withoutResidual;
+    const made = kernelOf(name, [...parts, ...functions, code], JSON.stringify([variant, activation, adds]));
+    return adds ? { ...made, bindings: [...made.bindings, "read"] } : made;
+  }
   return kernelOf(
     name,
     [...parts, ...functions],

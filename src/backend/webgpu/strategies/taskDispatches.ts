@@ -1,6 +1,6 @@
 import { operandsOf } from "../../../graph/graph.ts";
 import type { AnyNetwork, DenseShape } from "../../../graph/graphNetwork.ts";
-import { nameOf } from "../../../graph/network.ts";
+import { type Activation, nameOf } from "../../../graph/network.ts";
 import type { Task } from "../../../graph/tasks.ts";
 import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import type { GpuDevice } from "../device.ts";
@@ -52,11 +52,15 @@ export interface TaskRequest extends ForwardRequest {
   readonly buffers: ForwardRequest["buffers"] & { readonly targets: GPUBuffer; readonly gradients: GPUBuffer };
 }
 
+/** The task that computes a layer. */
+export const denseTaskOf = ({ schedule }: NodeMemory, layer: DenseShape): TaskOf<"dense"> =>
+  schedule.tasks.find((task) => task.kind === "dense" && task.layer === layer) as TaskOf<"dense">;
+
 /** Uniforms of the layers: what they read, and how their gradients lie. */
 export function layerUniforms(memory: NodeMemory): GPUBuffer[] {
   const { layers, tasks } = memory.schedule;
   return layers.map((layer) => {
-    const reads = tasks.find((task) => task.kind === "dense" && task.layer === layer) as TaskOf<"dense">;
+    const reads = denseTaskOf(memory, layer);
     const weights = tasks.find((task) => task.kind === "denseWeights" && task.layer === layer);
     return memory.uniform(`layer ${layer.index}`, {
       layer,
@@ -66,13 +70,13 @@ export function layerUniforms(memory: NodeMemory): GPUBuffer[] {
   });
 }
 
-export function forwardOf(request: ForwardRequest, { layer, input }: TaskOf<"dense">): DispatchRequest {
+export function forwardOf(request: ForwardRequest, { layer, input, residual }: TaskOf<"dense">): DispatchRequest {
   const { device, network, members, parameters, plan, buffers, layers, rows } = request;
   const { steps, batchRows, memory, settings } = buffers;
   const { index, fanOut, activation, activated } = layer;
   const variant = plan.layers[index]!.forward;
   return {
-    source: layerKernel(kernelName("forward", variant), { activation }),
+    source: layerKernel(kernelName("forward", variant), { activation, adds: residual !== undefined }),
     label: `layer ${index}`,
     constants: {
       ...rows,
@@ -88,6 +92,7 @@ export function forwardOf(request: ForwardRequest, { layer, input }: TaskOf<"den
       memory.boundOf(activated),
       batchRows,
       parameters,
+      ...(residual ? [memory.boundOf(residual.added)] : []),
     ],
     invocations: (count) => valueInvocations(variant, count, fanOut),
     members: plan.groupMembers,
@@ -146,7 +151,7 @@ function lossOf({ network, plan, buffers, layers }: TaskRequest, task: TaskOf<"l
 
 function backwardInputsOf(request: TaskRequest, task: TaskOf<"denseInputs">): DispatchRequest {
   const { device, network, members, parameters, plan, buffers, layers } = request;
-  const { layer, gradient, nodes, below } = task;
+  const { layer, gradient, nodes, kept, below } = task;
   const { steps, memory } = buffers;
   const variant = plan.layers[layer.index]!.backwardInputs;
   const activation = below?.activation ?? "identity";
@@ -155,6 +160,7 @@ function backwardInputsOf(request: TaskRequest, task: TaskOf<"denseInputs">): Di
     label: `layer ${layer.index}`,
     constants: {
       SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
+      KEEPS: kept === undefined ? 0 : 1,
       ...variantConstants(variant, device.kind, weightsAlignment("columns", layer, network, members)),
     },
     bound: [
@@ -244,10 +250,18 @@ export function dispatchOf(request: TaskRequest, task: Task): DispatchRequest | 
   }
 }
 
-/** The weighted sums of a layer, into a buffer of their own: how a trace recovers what was not saved. */
-export function preActivationsOf(request: ForwardRequest, layer: DenseShape, into: GPUBuffer): DispatchRequest {
-  const { tasks } = request.buffers.memory.schedule;
-  const task = tasks.find((each) => each.kind === "dense" && each.layer === layer) as TaskOf<"dense">;
-  const usual = forwardOf(request, { ...task, layer: { ...layer, activation: "identity" } });
-  return { ...usual, bound: usual.bound.with(4, into) };
+/** A layer with an activation, into a buffer of its own: how a trace recovers what was not saved. */
+export function layerInto(
+  request: ForwardRequest,
+  layer: DenseShape,
+  activation: Activation,
+  into: GPUBuffer,
+): DispatchRequest {
+  const { input } = denseTaskOf(request.buffers.memory, layer);
+  const usual = forwardOf(request, { kind: "dense", input, layer: { ...layer, activation } });
+  return {
+    ...usual,
+    constants: { ...usual.constants, SAVES_PRE_ACTIVATION: 0 },
+    bound: usual.bound.with(4, into),
+  };
 }

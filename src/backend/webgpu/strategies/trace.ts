@@ -1,5 +1,6 @@
 import { InvalidInput } from "../../../errors.ts";
 import type { DenseShape } from "../../../graph/graphNetwork.ts";
+import type { Activation } from "../../../graph/network.ts";
 import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import type { Trace } from "../../executor.ts";
 import { BufferOwner, readFloats, readStretches, write } from "../bufferOwner.ts";
@@ -7,7 +8,7 @@ import { encode, submitPass } from "../kernel.ts";
 import { build } from "./dispatches.ts";
 import { type LayeredRequest, layeredRequest, type RunRequest } from "./layeredPlan.ts";
 import { createLayeredRun, type LayeredRun, taskRequest } from "./layeredRun.ts";
-import { preActivationsOf, type TaskRequest } from "./taskDispatches.ts";
+import { denseTaskOf, layerInto, type TaskRequest } from "./taskDispatches.ts";
 
 /** The first `kept` of every `columns` values. */
 function dropColumns(values: Float32Array, columns: number, kept: number): Float32Array {
@@ -24,14 +25,14 @@ function sumSplits(values: Float32Array, splits: number): Float32Array {
   return sums;
 }
 
-/** Weighted sums of a layer whose forward keeps only activations: forward again, as identity. */
-async function readPreActivations(request: TaskRequest, layer: DenseShape): Promise<Float32Array> {
+/** What forward has not kept of a layer: forward again, with the activation, or with the identity for weighted sums. */
+async function recompute(request: TaskRequest, layer: DenseShape, activation: Activation): Promise<Float32Array> {
   const { device, members, plan } = request;
   const owner = new BufferOwner(device);
   try {
     const length = members * plan.chunkRows * layer.fanOut;
-    const into = owner.storage(`preActivations ${layer.index}`, length);
-    const dispatch = await build(device, preActivationsOf(request, layer, into));
+    const into = owner.storage(`layer ${layer.index}`, length);
+    const dispatch = await build(device, layerInto(request, layer, activation, into));
     submitPass(device, "trace", (pass) => encode(pass, dispatch, plan.chunkRows, 0));
     return await readFloats(device, into, length);
   } finally {
@@ -56,9 +57,13 @@ async function readTrace(request: TaskRequest, run: LayeredRun): Promise<Omit<Tr
   const preActivations = [];
   const dPreActivations = [];
   for (const layer of layers) {
-    activations.push(await readNode(request, layer.activated));
-    const isSaved = layer.activation === "identity" || savesPreActivation(layer.activation);
-    preActivations.push(isSaved ? await readNode(request, layer.node) : await readPreActivations(request, layer));
+    const { activation, activated, node } = layer;
+    const keepsActivation = denseTaskOf(buffers.memory, layer).residual === undefined; // else the sum
+    activations.push(
+      keepsActivation ? await readNode(request, activated) : await recompute(request, layer, activation),
+    );
+    const isSaved = activation === "identity" ? keepsActivation : savesPreActivation(activation);
+    preActivations.push(isSaved ? await readNode(request, node) : await recompute(request, layer, "identity"));
     const own = tasks.find((task) => task.kind === "denseWeights" && task.layer === layer);
     dPreActivations.push(
       own?.kind === "denseWeights"
