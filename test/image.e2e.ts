@@ -107,7 +107,7 @@ describe("learning", () => {
     await eventually(() => figure("psnr")).toBeGreaterThan(22);
     expect(await paintings()).toBeGreaterThan(2);
     expect(await figure("step")).toBeGreaterThan(50);
-    expect(await page.$eval(".plan", (found) => found.textContent)).toMatch(/^851 parameters on .+ Strategy \w+: /);
+    expect(await page.$eval(".plan", (found) => found.textContent)).toMatch(/^851 parameters on .+Strategy \w+: /);
     await eventually(() => page.$$eval(".line-chart canvas", (all) => all.length)).toBe(1);
   });
 
@@ -193,7 +193,7 @@ describe("pictures of the reader's", () => {
     expect(await pictureLabel()).toContain("50 by 50");
     const steps = await figure("step");
     await eventually(() => figure("step")).toBeGreaterThan(steps);
-    await clickText("Built-in");
+    await clickText("Sample image");
     await eventually(pictureLabel).toContain("River valley, 96 by 96");
   });
 });

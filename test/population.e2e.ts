@@ -70,7 +70,7 @@ describe("a population", () => {
     await finished();
     expect(await figure("step")).toBe("200 of 200");
     expect(Number((await figure("speed")).replaceAll(",", ""))).toBeGreaterThan(0);
-    expect(await planText()).toMatch(/^96 networks of 17 parameters on .+, [\d.]+ MiB\. Strategy \w+: /);
+    expect(await planText()).toMatch(/^96 networks of 17 parameters on .+, [\d.]+ MiB\.Strategy \w+: /);
     await eventually(() => page.$$eval(".line-chart canvas", (all) => all.length)).toBe(1);
   });
 

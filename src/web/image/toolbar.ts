@@ -53,7 +53,7 @@ export class Toolbar {
       detail,
       button("−", () => actions.zoomBy(1 / zoomStep), { "aria-label": "Zoom out" }),
       button("+", () => actions.zoomBy(zoomStep), { "aria-label": "Zoom in" }),
-      button("Fit", () => actions.showWhole(), { "aria-label": "Show the whole picture" }),
+      button("Fit", () => actions.showWhole(), { "aria-label": "Fit the whole picture into the view" }),
     );
   }
 
@@ -63,7 +63,7 @@ export class Toolbar {
       { class: "row" },
       this.#file,
       button("Upload image…", () => this.#file.click()),
-      button("Sample image", () => actions.useBuiltIn(), { "aria-label": "Use the built-in picture" }),
+      button("Sample image", () => actions.useBuiltIn(), { "aria-label": "Sample image: use the built-in picture" }),
       button("Save PNG", () => actions.savePainting()),
       button("Save weights", () => actions.saveNetwork()),
     );

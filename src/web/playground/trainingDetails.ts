@@ -71,10 +71,10 @@ const details = {
     hint: "Shows a moving average of the weights.",
   },
   patience: {
-    label: "Early stopping, patience",
+    label: "Early stopping",
     values: [0, 100, 250, 500, 1000, 2500, 5000],
     text: (steps) => (steps === 0 ? "off" : inSteps(steps)),
-    hint: "Stops when the test loss gets no better; the best weights come back.",
+    hint: "Stops after so many steps without a better test loss; the best weights come back.",
   },
 } as const satisfies Record<string, NumberDetail>;
 
