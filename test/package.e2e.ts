@@ -1,12 +1,22 @@
 // The built package as others take it: its command, its types without skipLibCheck, a bundle for Node.
 
 import { execFile, spawnSync } from "node:child_process";
-import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { pageOf, withLinks } from "../scripts/package-links.mjs";
 
 const root = join(import.meta.dirname, "..");
 const run = promisify(execFile);
@@ -69,4 +79,18 @@ test.skipIf(process.platform === "win32")("the command can be run as it was buil
   accessSync(command, constants.X_OK);
   const { status, stdout } = spawnSync(command, ["--version"], { encoding: "utf8" });
   expect([status, stdout.trim()]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+/)]);
+});
+
+test("links of the package come from Git's remote, and go again", () => {
+  for (const remote of ["https://forge.example/a/b.git", "git@forge.example:a/b.git", "ssh://git@forge.example:22/a/b"])
+    expect(pageOf(remote)).toBe("https://forge.example/a/b");
+  for (const remote of ["", "/srv/b.git", "../b"]) expect(pageOf(remote)).toBeUndefined();
+  const text = readFileSync(join(root, "package.json"), "utf8");
+  const linked = JSON.parse(withLinks(text, "https://forge.example/a/b"));
+  expect(linked).toMatchObject({
+    bugs: "https://forge.example/a/b/issues",
+    homepage: "https://forge.example/a/b#readme",
+  });
+  expect(linked.repository.url).toBe("git+https://forge.example/a/b.git");
+  expect(withLinks(withLinks(text, "https://forge.example/a/b"), undefined)).toBe(text);
 });
