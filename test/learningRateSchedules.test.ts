@@ -41,7 +41,7 @@ import { update } from "../src/backend/cpu/update.ts";
 import { createReference } from "../src/backend/createReference.ts";
 import { strategyNames } from "../src/backend/executor.ts";
 import { initialState } from "../src/math/optimizerFunction.ts";
-import { checkedSchedule, factorAt, withLength } from "../src/math/schedule.ts";
+import { checkedSchedule, factorFunction, withLength } from "../src/math/schedule.ts";
 import { optimizerAt } from "../src/math/scheduled.ts";
 import { planTraining } from "../src/model/options.ts";
 import { relative, worstRelative } from "./support/goldens.ts";
@@ -50,6 +50,8 @@ import { testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 import { trainerGolden } from "./support/trainerGoldens.ts";
 import { createSmallRun } from "./support/wasmRuns.ts";
+
+const factorAt = (schedule: Schedule, step: number): number => factorFunction(schedule)(step);
 
 const gpu = shareDevice();
 const cpu = await acquire({ device: "reference" });

@@ -94,18 +94,13 @@ const kinds = {
     (own, step) => {
       const last = lengthOf(own) - 1;
       const [low, top] = [1 / own.divFactor, own.rise * lengthOf(own) - 1];
-      const least = low / own.finalDivFactor;
-      const phases = own.threePhase
-        ? [{ end: top, to: 1 }, { end: 2 * top, to: low }, { end: last, to: least }] // prettier-ignore
-        : [{ end: top, to: 1 }, { end: last, to: least }]; // prettier-ignore
       const between = own.anneal === "cosine" ? cosineBetween : lineBetween;
-      let [start, from] = [0, low];
       const now = Math.min(step, last);
-      for (const { end, to } of phases) {
-        if (now <= end) return end > start ? between(from, to, (now - start) / (end - start)) : to;
-        [start, from] = [end, to];
-      }
-      return least;
+      if (now <= top) return top > 0 ? between(low, 1, now / top) : 1;
+      if (own.threePhase && now <= 2 * top) return between(1, low, (now - top) / top);
+      const [start, from] = own.threePhase ? [2 * top, low] : [top, 1];
+      const least = low / own.finalDivFactor;
+      return last > start ? between(from, least, (now - start) / (last - start)) : least;
     },
   ),
 };
@@ -241,26 +236,32 @@ export function withLength(schedule: Schedule, steps: number): Schedule {
   return { name: "piecewise", pieces };
 }
 
-/** Factor of the base value in a step, from 0. @throws InvalidInput where an own function gives no number of at least 0 */
-export function factorAt(schedule: Schedule, step: number): number {
-  if (schedule.name === "piecewise") {
-    let since = step;
-    for (const { steps, schedule: own } of schedule.pieces) {
-      if (steps === undefined || since < steps) return factorAt(own, since);
-      since -= steps;
-    }
-    const { steps, schedule: own } = schedule.pieces.at(-1)!;
-    return factorAt(own, since + steps!);
+/** Pieces one behind the other; steps are mostly asked for in order, so the last piece is looked at first. */
+function piecewiseFunction(pieces: readonly SchedulePiece[]): (step: number) => number {
+  const functions = pieces.map(({ schedule }) => factorFunction(schedule));
+  const starts = [0];
+  for (const { steps } of pieces.slice(0, -1)) starts.push(starts.at(-1)! + (steps ?? Number.POSITIVE_INFINITY));
+  let place = 0;
+  return (step) => {
+    while (step < starts[place]!) place--;
+    while (step >= starts[place + 1]!) place++; // false behind the last
+    return functions[place]!(step - starts[place]!);
+  };
+}
+
+/** Factor of the base value in a step, from 0: what a training asks for in each. @throws InvalidInput where an own function gives no number of at least 0 */
+export function factorFunction(schedule: Schedule): (step: number) => number {
+  if (schedule.name === "piecewise") return piecewiseFunction(schedule.pieces);
+  if (schedule.name !== "own") {
+    const at = kinds[schedule.name].at as Kind<Schedule>["at"];
+    return (step) => at(schedule, step);
   }
-  if (schedule.name !== "own") return kinds[schedule.name].at(schedule as never, step);
-  const value = schedule.factorAt(step);
-  if (factor.holds(value)) return value;
-  return refuse(
-    `schedule ${schedule.label}: step ${step}`,
-    factor.expected,
-    value,
-    "return a factor of the base value",
-  );
+  const { label, factorAt } = schedule;
+  return (step) => {
+    const value = factorAt(step);
+    if (factor.holds(value)) return value;
+    return refuse(`schedule ${label}: step ${step}`, factor.expected, value, "return a factor of the base value");
+  };
 }
 
 /**
@@ -270,5 +271,5 @@ export function factorAt(schedule: Schedule, step: number): number {
  */
 export function scheduleFunction(schedule: Schedule, steps: number): (step: number) => number {
   const own = withLength(checkedSchedule("scheduleFunction", schedule), steps);
-  return (at) => factorAt(own, at);
+  return factorFunction(own);
 }

@@ -3,7 +3,7 @@ import type { PerMember, RunSettings } from "../backend/executor.ts";
 import { type Optimizer, takes } from "../math/optimizer.ts";
 import { memberHyperParameters } from "../math/hyperParameters.ts";
 import { mostStepValues } from "../math/optimizerUpdate.ts";
-import { checkedSchedule, factorAt, type Schedule, withLength } from "../math/schedule.ts";
+import { checkedSchedule, factorFunction, type Schedule, withLength } from "../math/schedule.ts";
 import type { Factors, ScheduledName } from "../math/scheduled.ts";
 import { updateValuesOf } from "../math/updateValues.ts";
 
@@ -52,7 +52,7 @@ export function factorsOf(option: ScheduleOption, { optimizer, perMember }: RunS
     const at = isOne(option) ? place : `${place}.${name}`;
     requireBase(at, name, optimizer, perMember);
     const schedule = withLength(checkedSchedule(at, own), steps);
-    factors[name] = (step) => factorAt(schedule, step);
+    factors[name] = factorFunction(schedule);
   }
   requireFewTerms(place, { ...optimizer, factors });
   return factors;
