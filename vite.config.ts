@@ -28,7 +28,7 @@ export default defineConfig({
     testTimeout: 240_000, // a busy machine takes many times what a quiet one does
     hookTimeout: 240_000,
     pool: "forks", // in a worker thread process.env is a copy, which the Vulkan loader does not see
-    maxWorkers: Math.max(1, availableParallelism() - 1), // beside Chrome; each compiles for itself
+    maxWorkers: Math.max(2, availableParallelism() - 1), // beside Chrome: with one, its core would idle at the end
     projects: [
       {
         extends: true,

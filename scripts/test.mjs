@@ -1,14 +1,9 @@
 // Runs the tests in every host and prints, last of all and alone on its line, how many passed and failed.
 // --full: every host takes all tests. Other arguments go to vitest: node scripts/test.mjs --project dawn test/matmul.test.ts
-// Without them the page's tests, which mostly wait for browsers and processes, run beside the others in a process of their own.
 // THALWEG_RUNS=file writes what ran on which host: a line for each kernel, its constants, workgroups and bytes bound.
 
 import "../test/host/node20.mjs";
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { writeFileSync } from "node:fs";
 import { parseCLI, startVitest } from "vitest/node";
 
 /** Without arguments each of these must have run a test, lest a host that never started look green. */
@@ -19,9 +14,7 @@ const reasons = {
   page: "they are due when bench/ has changed",
 };
 const cliArguments = process.argv.slice(2).filter((argument) => argument !== "--full");
-const isWhole = cliArguments.length === 0;
 if (process.argv.includes("--full")) process.env.THALWEG_TESTS = "full";
-const isFull = process.env.THALWEG_TESTS === "full";
 
 /** @param {import("vitest/node").TestModule} module */
 const hostOf = (module) => module.project.name.split(" ")[0] ?? "";
@@ -64,65 +57,21 @@ async function atMostTenSeconds(closing) {
   await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, 10_000))]);
 }
 
-/** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
-
-/**
- * Runs the page's tests in a process of their own, whose output comes when it has ended.
- * @returns {Promise<Counts & { skippedIn: Record<string, number> }>}
- */
-function testPage() {
-  const folder = mkdtempSync(join(tmpdir(), "tests-"));
-  const file = join(folder, "counts.json");
-  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), "--project", "page"], {
-    env: { ...process.env, THALWEG_COUNTS: file, THALWEG_RUNS: "" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  /** @type {Buffer[]} */
-  const output = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => void output.push(part));
-  return new Promise((resolve) => {
-    child.on("close", (code, signal) => {
-      // but for its closing line, which would be taken for that of all tests
-      console.log(
-        Buffer.concat(output)
-          .toString()
-          .replace(/\n[^\n]* passed, [^\n]* failed[^\n]*\n$/, "\n"),
-      );
-      const isComplete = existsSync(file);
-      if (!isComplete) console.error(`the tests of the page ended without a result: ${signal ?? `exit code ${code}`}`);
-      resolve(
-        isComplete ? JSON.parse(readFileSync(file, "utf8")) : { passed: 0, failed: 1, skipped: 0, skippedIn: {} },
-      );
-      rmSync(folder, { recursive: true, force: true });
-    });
-  });
-}
-
-if (isWhole) {
+if (cliArguments.length === 0) {
+  const isFull = process.env.THALWEG_TESTS === "full";
   const share = isFull ? "all in each" : "Node takes all, Chrome a case of each kind (npm run test:full: all in each)";
   console.log(`Kernels, strategies and library in Node and in headless Chrome: ${share}.`);
-  console.log("Beside them the command line and the page, as users see them. Ten minutes on two cores.");
+  console.log("Then the command line and the page, as users see them. About 13 minutes on two cores.");
 }
-const page = isWhole ? testPage() : undefined;
-const own = isWhole ? ["--project", "dawn", "--project", "chrome*"] : cliArguments;
-const { filter, options } = parseCLI(["vitest", "run", ...own]);
+const { filter, options } = parseCLI(["vitest", "run", ...cliArguments]);
 const vitest = await startVitest("test", filter, { ...options, watch: false });
-const { passed: ownPassed, failed: ownFailed, skipped: ownSkipped, ran, skippedIn } = tally(vitest);
+const { passed, failed, skipped, ran, skippedIn } = tally(vitest);
 if (process.env.THALWEG_RUNS) writeRuns(vitest, process.env.THALWEG_RUNS);
 await atMostTenSeconds(vitest.close());
-const ofPage = await page;
-for (const [host, count] of Object.entries(ofPage?.skippedIn ?? {})) skippedIn.set(host, count);
-const passed = ownPassed + (ofPage?.passed ?? 0);
-const failed = ownFailed + (ofPage?.failed ?? 0);
-const skipped = ownSkipped + (ofPage?.skipped ?? 0);
-if (process.env.THALWEG_COUNTS) {
-  const counts = { passed, failed, skipped, skippedIn: Object.fromEntries(skippedIn) };
-  writeFileSync(process.env.THALWEG_COUNTS, JSON.stringify(counts));
-}
 
-const silent = isWhole ? hosts.filter((host) => !ran.has(host)) : [];
+const silent = cliArguments.length > 0 ? [] : hosts.filter((host) => !ran.has(host));
 if (silent.length > 0) console.error(`no test ran in: ${silent.join(", ")}`);
-if (!isFull && !process.env.THALWEG_COUNTS) {
+if (process.env.THALWEG_TESTS !== "full") {
   for (const [host, reason] of Object.entries(reasons)) {
     const count = skippedIn.get(host);
     const tests = count === 1 ? "test" : "tests";

@@ -161,20 +161,39 @@ afterAll(() => {
   if (file) writeFileSync(file, `${JSON.stringify(figures, undefined, 2)}\n`);
 });
 
-/** Keeps on, and is ended while it does. @returns what the next page finds */
-async function cutOff(host: Host, page: Page, how: "crash" | "kill", ms: number): Promise<[Page, Found]> {
+/** Keeps on, and is ended while it does. @returns what the next page finds; nothing where Chrome has lost the whole storage */
+async function cutOff(host: Host, page: Page, how: "crash" | "kill", ms: number): Promise<[Page, Found | undefined]> {
   const before = host.acknowledged;
   await page.evaluate(() => void (globalThis as unknown as InPage).keepOn());
   await eventually(() => host.acknowledged).toBeGreaterThan(before);
   await pause(ms);
   await (how === "crash" ? host.crash(page) : host.kill());
   const next = await host.open();
+  if (how === "kill" && !(await hasMark(next))) return [next, undefined];
   let found: Found = { step: 0, isWhole: true };
   const find = async (): Promise<number> =>
     (found = await next.evaluate(() => (globalThis as unknown as InPage).findRun())).step;
   await eventually(find).toBeGreaterThan(0); // the browser takes a moment to see that a tab is gone
   return [next, found];
 }
+
+/** Leaves an empty database that nobody writes to again. */
+const leaveMark = (page: Page): Promise<void> =>
+  page.evaluate(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const request = indexedDB.open("mark");
+        request.addEventListener("error", () => reject(request.error));
+        request.addEventListener("success", () => {
+          request.result.close();
+          resolve();
+        });
+      }),
+  );
+
+/** Whether the mark is still there. Else Chrome has begun anew with the whole storage of the site, whoever wrote to it. */
+const hasMark = (page: Page): Promise<boolean> =>
+  page.evaluate(async () => (await indexedDB.databases()).some(({ name }) => name === "mark"));
 
 const cases = [storeOfPage, storeOfDocs].flatMap((keeper) =>
   (["crash", "kill"] as const).map((how) => [`${keeper.name}: ${how} again and again`, keeper, how] as const),
@@ -184,7 +203,7 @@ test.each(cases)(
   async (_, { name, script, end }, how) => {
     const uniform = createUniform(1);
     const host = new Host(await script());
-    const tally = { torn: 0, lost: 0, mostBeyond: 0 };
+    const tally = { torn: 0, lost: 0, mostBeyond: 0, storageGone: 0 };
     try {
       let page = await host.open();
       await page.evaluate(() => (globalThis as unknown as InPage).findRun());
@@ -197,14 +216,20 @@ test.each(cases)(
         isWhole: true,
       });
       for (let count = 0; count < kills; count++) {
-        let found: Found;
+        let found: Found | undefined;
+        await leaveMark(page);
         [page, found] = await cutOff(host, page, how, 200 * uniform());
+        if (!found) {
+          tally.storageGone++;
+          host.acknowledged = 0;
+          continue;
+        }
         if (!found.isWhole) tally.torn++;
         if (found.step < host.acknowledged) tally.lost++;
         tally.mostBeyond = Math.max(tally.mostBeyond, found.step - host.acknowledged);
         host.acknowledged = found.step;
       }
-      const bits = await end?.(page);
+      const bits = host.acknowledged > 0 ? await end?.(page) : undefined;
       figures.push({ name, how, kills, ...tally, lastStep: host.acknowledged, ...(bits && { bitIdentical: true }) });
       console.log(JSON.stringify(figures.at(-1)));
       expect(tally).toMatchObject({ torn: 0, lost: 0 });

@@ -270,7 +270,8 @@ describe.skipIf(process.platform !== "linux")("what stood in the way of a signal
       interrupt: { after: "training", signals: ["SIGCONT", "SIGINT", "SIGINT"], gapMs: 2500 }, // not before the first step,
     });
     expect(code).toBe(130);
-    expect(stderr).toMatch(/after step \d+ is in slow\.safetensors\n$/); // not "after N of M steps": the step was not waited for
+    // Not "after N of M steps": the step was not waited for. On a busy machine not even the first has begun.
+    expect(stderr).toMatch(/(after step \d+|in its first steps; the model as it was) is in slow\.safetensors\n$/);
   });
 
   test.each([[[]], [["--json"]]])(
