@@ -61,7 +61,7 @@ if (cliArguments.length === 0) {
   const isFull = process.env.THALWEG_TESTS === "full";
   const share = isFull ? "all in each" : "Node takes all, Chrome a case of each kind (npm run test:full: all in each)";
   console.log(`Kernels, strategies and library in Node and in headless Chrome: ${share}.`);
-  console.log("Then the command line and the page, as users see them. About 13 minutes on two cores.");
+  console.log("Then the command line and the page, as users see them. About 15 minutes on two cores.");
 }
 const { filter, options } = parseCLI(["vitest", "run", ...cliArguments]);
 const vitest = await startVitest("test", filter, { ...options, watch: false });

@@ -10,7 +10,7 @@
 #expects fn slopeProduct(d: f32, saved: f32) -> f32
 
 override SAVED_PLANE: u32 = 0u;
-override KEEPS: bool = false;
+override KEEPS: bool = false;  // stores the gradient without the slope as well
 
 const COLUMN_SUMS = false;
 const HAS_BIAS = false;

@@ -1,4 +1,5 @@
-// outputs = activate(inputs · weights + bias), plus another node's values where a residual connection ends; `activate` is written by src/backend/webgpu/emit/emitFunctions.ts.
+// outputs = activate(inputs · weights + bias), plus the values of another node where a residual connection ends here.
+// `activate` is written by src/backend/webgpu/emit/emitFunctions.ts, `withResidual` by src/backend/webgpu/kernels.ts.
 //   inputs     [members or 1, rows, fanIn]      the data set for the first layer
 //   parameters [members, parameterCount]
 //   outputs    [members, capacity, fanOut]      behind nodeStride samples pre-activations, where the derivative needs them

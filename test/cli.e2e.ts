@@ -145,6 +145,26 @@ describe("train", () => {
     expect(stdout).not.toMatch(/\nwebgpu/);
   });
 
+  test("the plan is one short line, and --verbose adds the reason, the kernels and the memory", async () => {
+    const planOf = async (...more: string[]): Promise<string> => {
+      const { code, stderr } = await thalweg([
+        ...trainPenguins,
+        "--device",
+        "wasm",
+        ...more,
+        "--output",
+        "plan.safetensors",
+      ]);
+      expect(code).toBe(0);
+      return /^plan .*\n( .*\n)*/m.exec(stderr)![0];
+    };
+    expect(await planOf()).toMatch(/^plan +\w+: WebAssembly, [\w ]+\n$/);
+    expect(await planOf("--verbose")).toMatch(
+      /^plan +\w+: .* ms a step by the cost model\n +[\w, ]+; [\d.]+ .?B of memory\n$/,
+    );
+    expect(await planOf("--strategy", "layered")).toMatch(/^plan +layered: WebAssembly, layer by layer\n$/);
+  });
+
   test("--json prints one object on stdout, --quiet nothing on stderr", async () => {
     const flags = [...cpu, "--json", "--quiet", "--verify", "--epochs", "5", "--output", "json.safetensors"];
     const { code, stdout, stderr } = await thalweg([...trainPenguins, ...flags]);

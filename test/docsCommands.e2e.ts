@@ -1,8 +1,8 @@
-// The commands of docs/cli.md as they stand, one behind the other in a folder with the tables that they name.
+// Runs the commands of docs/cli.md as written, in order, in a folder with the tables that they name.
 
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { cars, folder, penguins, thalweg, useFolder } from "./support/thalweg.ts";
 
 useFolder();
@@ -17,14 +17,16 @@ test("every line of a block is a command of thalweg", () => {
   expect(lines.filter((line) => line !== "")).toEqual(commands);
 });
 
-test.each(commands)("%s", async (command) => {
-  for (const [from, name] of [[penguins, "penguins.json"], [cars, "cars.json"]] as const) copyFileSync(from, join(folder, name)); // prettier-ignore
+beforeAll(() => {
+  copyFileSync(penguins, join(folder, "penguins.json"));
+  copyFileSync(cars, join(folder, "cars.json"));
   const [first] = JSON.parse(readFileSync(penguins, "utf8")) as Record<string, unknown>[];
   const names = Object.keys(first!).filter((name) => name !== "Species");
-  writeFileSync(
-    join(folder, "new-penguins.csv"),
-    `${names.join(",")}\n${names.map((name) => first![name]).join(",")}\n`,
-  );
+  const lines = [names.join(","), names.map((name) => first![name]).join(",")];
+  writeFileSync(join(folder, "new-penguins.csv"), `${lines.join("\n")}\n`);
+});
+
+test.each(commands)("%s", async (command) => {
   const [, ...words] = command.replace(/ +# .*$/, "").split(/ +/);
   const { code, stderr, stdout } = await thalweg(words);
   expect([code, stderr.includes("thalweg: ")]).toEqual([0, false]);

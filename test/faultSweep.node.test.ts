@@ -188,14 +188,8 @@ afterAll(() => {
   console.log(JSON.stringify(record));
 });
 
-/** A short run takes every kind in a training, and each by turns in a prediction or a gradient, which make the same kinds of calls. */
-const kindsOf = (scenario: string): readonly FaultKind[] =>
-  isFull || scenario === "training"
-    ? faultKinds
-    : faultKinds.filter((_, at) => (at % 2 === 0) === (scenario === "prediction"));
-
 for (const scenario of Object.keys(scenarios)) {
-  test.each(kindsOf(scenario))(
+  test.each(faultKinds)(
     `${scenario}: %s`,
     async (kind) => {
       const { values: wanted, kind: where } = undisturbed[scenario]!;

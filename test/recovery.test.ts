@@ -246,6 +246,8 @@ test("where the driver refuses a strategy another is taken, then the plain varia
   await model.fit(data, { ...options, steps: 3 });
   const plan = await model.plan(data, options);
   expect(plan.strategy).toBe("layered");
+  expect(before.summary).toMatch(/^one (thread|workgroup|subgroup) per [a-z ]+, fastest by estimate$/);
+  expect(plan.summary).toMatch(/^layer by layer, the only one possible; the driver refused [a-z]+(, [a-z]+)*$/);
   expect(plan.reason).toContain(`; the driver refused ${before.strategy}: `);
   const asked = { ...options, steps: 3, strategy: before.strategy as "tiles" };
   await expect(model.fit(data, asked)).rejects.toThrow(/kernel train.*does not like it/);

@@ -307,10 +307,10 @@ describe("--checkpoint and --resume", () => {
       expect((await thalweg(["train", penguins, "--resume", "--quiet"])).stderr).toMatch(
         /--resume: expected a run on .* got none/,
       );
-      if (signal !== "SIGINT") return; // what they write is the same
       const second = await thalweg(["sweep", penguins, "--resume", "--quiet"]);
       expect(second).toMatchObject({ code: 0, stderr: "" });
       expect(stateRuns()).toEqual([]);
+      if (signal !== "SIGINT") return;
       expect(await thalweg([...sweepPenguins, ...flags, "--quiet", ...outputs("undisturbed")])).toMatchObject({
         code: 0,
       });

@@ -107,7 +107,7 @@ export function describeNetwork(output: Output, network: AnyNetwork, members: nu
   output.info("", `${grouped(count)} parameters, ${byteSize(count * 4)} in float32`);
 }
 
-/** How steps will be computed: a line, or with --verbose all that the planner has to say. */
+/** How steps will be computed: one line, and with --verbose the planner's reason, the kernels and the memory. */
 export function describePlan(output: Output, plan: PlanReport, isVerbose = false): void {
   const { strategy, summary, reason, kernels, bytes } = plan;
   if (!isVerbose) return output.info("plan", `${strategy}: ${summary}`);

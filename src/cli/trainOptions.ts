@@ -83,7 +83,7 @@ function addLineSearchOptions(command: Command): Command {
     )
     .option(
       "--max-evaluations <count>",
-      "for lbfgs: evaluations after which they are (default: 5/4 of the iterations)",
+      "for lbfgs: evaluations after which they are evaluated once more (default: 5/4 of the iterations)",
       integer("--max-evaluations", 1, 2 ** 24 - 1),
     )
     .option(
@@ -93,7 +93,7 @@ function addLineSearchOptions(command: Command): Command {
     )
     .option(
       "--tolerance-gradient <size>",
-      `for lbfgs: a network whose gradients are all smaller has finished (default: ${String(toleranceGradient)})`,
+      `for lbfgs: a network stops when all its gradients are smaller (default: ${String(toleranceGradient)})`,
       number("--tolerance-gradient"),
     )
     .option(

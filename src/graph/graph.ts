@@ -73,7 +73,7 @@ export function operandsOf(node: {
   return typeof node.from === "number" ? [node.from] : node.from;
 }
 
-/** How many nodes read each node; the output has one reader more, the loss. */
+/** The nodes that read each node. The loss, which reads the output, is not among them. */
 export function readersOf({ nodes }: { readonly nodes: readonly Parameters<typeof operandsOf>[0][] }): number[][] {
   const readers: number[][] = nodes.map(() => []);
   for (const [index, node] of nodes.entries()) for (const operand of operandsOf(node)) readers[operand]!.push(index);

@@ -18,7 +18,7 @@ export interface Schedule extends Places {
   readonly readsData: boolean;
 }
 
-/** The node that a node adds to `operand`, where it is such a sum of two vectors that lie without gaps. */
+/** The other operand of a sum of two vectors; undefined where the node is no such sum, or the operand is a view or the input. */
 function addedTo(nodes: readonly ScheduledNode[], sum: number, operand: number): number | undefined {
   const node = nodes[sum]!;
   if (node.kind !== "elementwise" || node.from.length !== 2) return undefined;
@@ -39,7 +39,7 @@ class Scheduler {
   /** Nodes that the kernel of another node computes: activations and their slopes. */
   readonly #computedBy = new Map<number, number>();
   readonly #belowOf = new Map<number, DenseShape>();
-  /** By the dense node whose kernel adds. */
+  /** The sum that the kernel of a dense node computes as well, by that node. */
   readonly #residualOf = new Map<number, Residual>();
   /** The layer whose gradient carries the loss of each sample as one more column, and whose bias is the last parameter. */
   readonly #lossLayer: DenseShape | undefined;
@@ -66,7 +66,7 @@ class Scheduler {
     this.#output = this.#whole(step.forwardCount - 1);
   }
 
-  /** Lets a layer add what a residual connection brings, where nothing else reads its activation. */
+  /** Lets the kernel of a layer compute the sum of a residual connection, where only that sum reads the activation. */
   #fuseResiduals(): void {
     const readers = readersOf({ nodes: this.#nodes });
     for (const { node, activated } of this.#layers) {
@@ -79,7 +79,7 @@ class Scheduler {
     }
   }
 
-  /** Lets the kernel of the gradient by a layer's inputs go on to that by the values before the activation that they come from. */
+  /** Lets the kernel of the gradient by a layer's inputs compute the gradient by the pre-activations of the layer below as well. */
   #fuseSlope(index: number, layer: DenseShape): void {
     const { nodes, gradientOf } = this.#step;
     const [input] = operandsOf(nodes[layer.node]!);

@@ -6,7 +6,7 @@ import { operandsOf } from "./graph.ts";
 /** A node of a step, or the loss of a sample where no gradient by a dense node carries it. */
 export type ScheduledNode = StepNode | { readonly kind: "sampleLoss"; readonly width: 1 };
 
-/** The node of a sum, and the one that is added to a layer's activation. */
+/** A residual connection: the node of the sum, and the node that is added to a layer's activation. */
 export interface Residual {
   readonly sum: number;
   readonly added: number;
@@ -14,7 +14,7 @@ export interface Residual {
 
 /** One dispatch. Where it computes several nodes at once, other than row by row, they have the same place. */
 export type Task =
-  /** A layer with its activation, and the sum of that and another node, where a residual connection ends behind it. */
+  /** A layer with its activation; with `residual`, the sum of the activation and another node is stored instead. */
   | { readonly kind: "dense"; readonly layer: DenseShape; readonly input: number; readonly residual?: Residual }
   /** Nodes that are computed row by row, together. */
   | { readonly kind: "rows"; readonly nodes: readonly number[] }
@@ -31,7 +31,7 @@ export type Task =
   | {
       readonly kind: "denseInputs";
       readonly nodes: readonly number[];
-      /** The gradient by the inputs themselves, where others than `below` read it: a residual connection ends there. */
+      /** The gradient by the inputs without the slope of `below`, stored as well where a residual connection reads it. */
       readonly kept?: number;
       readonly layer: DenseShape;
       readonly gradient: number;

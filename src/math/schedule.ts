@@ -236,7 +236,7 @@ export function withLength(schedule: Schedule, steps: number): Schedule {
   return { name: "piecewise", pieces };
 }
 
-/** Pieces one behind the other; steps are mostly asked for in order, so the last piece is looked at first. */
+/** Consecutive pieces. Training asks for steps in order, so the search starts at the piece that was found last. */
 function piecewiseFunction(pieces: readonly SchedulePiece[]): (step: number) => number {
   const functions = pieces.map(({ schedule }) => factorFunction(schedule));
   const starts = [0];
@@ -249,7 +249,10 @@ function piecewiseFunction(pieces: readonly SchedulePiece[]): (step: number) => 
   };
 }
 
-/** Factor of the base value in a step, from 0: what a training asks for in each. @throws InvalidInput where an own function gives no number of at least 0 */
+/**
+ * The factor of the base value as a function of the step, from 0.
+ * @throws InvalidInput by that function, where an own schedule returns no number of at least 0
+ */
 export function factorFunction(schedule: Schedule): (step: number) => number {
   if (schedule.name === "piecewise") return piecewiseFunction(schedule.pieces);
   if (schedule.name !== "own") {

@@ -49,7 +49,7 @@ export async function defineGlobals(): Promise<void> {
   await loadDawn();
 }
 
-/** No plain text, so that programs that bundle for Node leave the package where it is: beside its native library. */
+/** Computed, so that bundlers do not inline the package: it must stay beside its native library. */
 const dawnPackage = ["web", "gpu"].join("");
 
 /** The package, or why it did not load. Its constants (GPUBufferUsage …) become globals, as in a browser. */

@@ -1,7 +1,7 @@
 import type { PlanReport } from "../index.ts";
 import { element } from "./dom.ts";
 
-/** A line that says how steps are computed, and a disclosure with the reason. @param what network and device */
+/** Shows network and device (`what`), and the strategy with its reason in a disclosure. */
 export function showPlan(place: HTMLElement, what: string, { strategy, summary, reason }: PlanReport): void {
   const details = element("details", {}, element("summary", {}, `Strategy ${strategy}: ${summary}`), `${reason}.`);
   place.replaceChildren(element("p", {}, `${what}.`), details);

@@ -96,9 +96,9 @@ function lossParts(kernel: KernelName, of: Loss, isWeighted?: true): (Shader | s
 
 const withoutResidual = "fn withResidual(output: u32, value: f32) -> f32 { return value; }";
 
-/** What forward does with an output. @param binding of the values to add */
-const residualAt = (binding: number): string => `
-@group(0) @binding(${binding}) var<storage, read> residual: array<f32>;
+const residualBinding = forward.bindings.length;
+const withResidual = `
+@group(0) @binding(${residualBinding}) var<storage, read> residual: array<f32>;
 fn withResidual(output: u32, value: f32) -> f32 { return value + residual[output]; }
 `;
 
@@ -111,17 +111,11 @@ export function layerKernel(
   const functions: (Shader | string)[] = [
     ...(activation === undefined ? [] : [scalar, emitActivation(activation)]),
     ...(own === undefined ? [] : lossParts(kernel, own, isWeighted)),
+    ...(parts[0] === forward ? [adds ? withResidual : withoutResidual] : []),
   ];
-  if (kernel.startsWith("forward")) {
-    const code = adds ? residualAt(forward.bindings.length) : withoutResidual;
-    const made = kernelOf(name, [...parts, ...functions, code], JSON.stringify([variant, activation, adds]));
-    return adds ? { ...made, bindings: [...made.bindings, "read"] } : made;
-  }
-  return kernelOf(
-    name,
-    [...parts, ...functions],
-    functions.length === 0 ? variant : JSON.stringify([variant, activation, own, ...(isWeighted ? [isWeighted] : [])]),
-  );
+  const choices = [variant, activation, own, ...(isWeighted || adds ? [isWeighted, adds] : [])];
+  const made = kernelOf(name, [...parts, ...functions], functions.length === 0 ? variant : JSON.stringify(choices));
+  return adds ? { ...made, bindings: [...made.bindings, "read"] } : made;
 }
 
 /** A kernel that takes gradients as an update does, clipped where it clips by norm: then the binding behind its own has the sums of squares. */

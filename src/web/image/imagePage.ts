@@ -1,4 +1,3 @@
-import { showPlan } from "../planText.ts";
 import { network } from "../../index.ts";
 import { download, element } from "../dom.ts";
 import { notice } from "../notices.ts";
@@ -8,6 +7,7 @@ import { RunKeeper } from "../restore/runKeeper.ts";
 import { keptOf, type SavedRun, type SessionStart, startOf } from "../restore/savedRun.ts";
 import { SessionClient } from "../worker/client.ts";
 import type { DeviceMessage, FrameMessage, StartedMessage } from "../worker/protocol.ts";
+import { showPlan } from "../planText.ts";
 import { builtInPicture } from "./builtInPicture.ts";
 import { imageNetwork, sessionSettings } from "./learning.ts";
 import type { Picture } from "./picture.ts";

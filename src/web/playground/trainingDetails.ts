@@ -73,8 +73,8 @@ const details = {
   patience: {
     label: "Early stopping",
     values: [0, 100, 250, 500, 1000, 2500, 5000],
-    text: (steps) => (steps === 0 ? "off" : inSteps(steps)),
-    hint: "Stops after so many steps without a better test loss; the best weights come back.",
+    text: inSteps,
+    hint: "Stops when the test loss has not improved for this many steps, and restores the best weights.",
   },
 } as const satisfies Record<string, NumberDetail>;
 

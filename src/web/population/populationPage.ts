@@ -1,4 +1,3 @@
-import { showPlan } from "../planText.ts";
 import { network } from "../../index.ts";
 import { element } from "../dom.ts";
 import { handOver } from "../handOver.ts";
@@ -9,6 +8,7 @@ import { RunKeeper } from "../restore/runKeeper.ts";
 import { canBeKept, keptOf, type SavedRun, type SessionStart, startOf } from "../restore/savedRun.ts";
 import { SessionClient } from "../worker/client.ts";
 import type { DeviceMessage, Pace, StartedMessage } from "../worker/protocol.ts";
+import { showPlan } from "../planText.ts";
 import { Controls } from "./controls.ts";
 import { networksOf, shrunk } from "./grid.ts";
 import type { PopulationFrame, PopulationOptions } from "./protocol.ts";

@@ -26,30 +26,37 @@ export interface PlannedRun {
   create(parameters: GPUBuffer): Promise<LayeredRun | FusedRun>;
 }
 
-const sentences: Readonly<Record<StrategyName, string>> = {
-  layered: "layer by layer, the strategy for any size",
-  members: "one invocation trains a member, many steps in one dispatch",
-  subgroups: "the lanes of a subgroup train a member, many steps in one dispatch",
-  groups: "one workgroup trains a member, many steps in one dispatch",
-  samples: "one invocation takes a slice of the batch through all layers",
-  tiles: "one workgroup takes tiles of the batch through all layers",
+/** How each strategy computes steps: in a few words, and in a sentence. */
+const descriptions: Readonly<Record<StrategyName, { readonly short: string; readonly sentence: string }>> = {
+  layered: { short: "layer by layer", sentence: "layer by layer, the strategy for any size" },
+  members: {
+    short: "one thread per network",
+    sentence: "one invocation trains a member, many steps in one dispatch",
+  },
+  subgroups: {
+    short: "one subgroup per network",
+    sentence: "the lanes of a subgroup train a member, many steps in one dispatch",
+  },
+  groups: {
+    short: "one workgroup per network",
+    sentence: "one workgroup trains a member, many steps in one dispatch",
+  },
+  samples: {
+    short: "one thread per batch slice",
+    sentence: "one invocation takes a slice of the batch through all layers",
+  },
+  tiles: {
+    short: "one workgroup per batch tile",
+    sentence: "one workgroup takes tiles of the batch through all layers",
+  },
 };
 
-const shortSentences: Readonly<Record<StrategyName, string>> = {
-  layered: "layer by layer",
-  members: "a thread per network",
-  subgroups: "a subgroup per network",
-  groups: "a workgroup per network",
-  samples: "a thread per slice of the batch",
-  tiles: "a workgroup per part of the batch",
-};
-
-/** `layer by layer, the fastest by estimate`: how, and why, in a few words. */
+/** `layer by layer, fastest by estimate`: how and why in about six words. */
 function summaryOf(strategy: StrategyName, others: number, { device, settings }: RunRequest): string {
   const why =
-    settings.strategy === strategy ? "as asked for" : others > 0 ? "the fastest by estimate" : "the only way here";
-  const refused = [...device.refusals.keys()].map((what) => `; the driver refused ${what}`);
-  return `${shortSentences[strategy]}, ${why}${refused.join("")}`;
+    settings.strategy === strategy ? "as asked for" : others > 0 ? "fastest by estimate" : "the only one possible";
+  const refused = [...device.refusals.keys()].join(", ");
+  return `${descriptions[strategy].short}, ${why}${refused && `; the driver refused ${refused}`}`;
 }
 
 const show = (ms: number): string => `${Number(ms.toPrecision(2))} ms`;
@@ -66,7 +73,7 @@ function reasonOf(
   const why =
     settings.strategy === strategy ? "as asked for" : `about ${show(costs.get(strategy)!)} a step by the cost model`;
   const refused = [...device.refusals].map(([what, error]) => `; the driver refused ${what}: ${error}`);
-  return `${sentences[strategy]}${details}; ${why}${compared && ` (${compared})`}${refused.join("")}`;
+  return `${descriptions[strategy].sentence}${details}; ${why}${compared && ` (${compared})`}${refused.join("")}`;
 }
 
 /** What the planner chooses among: the cost of each strategy that can take the run, and the fused plans. */

@@ -250,7 +250,7 @@ export function dispatchOf(request: TaskRequest, task: Task): DispatchRequest | 
   }
 }
 
-/** A layer with an activation, into a buffer of its own: how a trace recovers what was not saved. */
+/** Computes a layer again, with this activation, into a separate buffer: a trace needs values that training does not store. */
 export function layerInto(
   request: ForwardRequest,
   layer: DenseShape,

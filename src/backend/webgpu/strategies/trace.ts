@@ -25,7 +25,7 @@ function sumSplits(values: Float32Array, splits: number): Float32Array {
   return sums;
 }
 
-/** What forward has not kept of a layer: forward again, with the activation, or with the identity for weighted sums. */
+/** Outputs of a layer that training did not store; with the identity as activation, its pre-activations. */
 async function recompute(request: TaskRequest, layer: DenseShape, activation: Activation): Promise<Float32Array> {
   const { device, members, plan } = request;
   const owner = new BufferOwner(device);
