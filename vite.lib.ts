@@ -23,10 +23,13 @@ const chunks = {
   thread: /src\/backend\/wasm\/thread\.js$/, // by itself: it is what a worker loads
   definitions:
     /src\/(graph\/(graphNetwork|layers)|math\/optimizer|backend\/(acquire|tensorCode)|model\/createModel)\.ts$/,
+  // What models and tensors share, so that tensors do not load models: scalar functions, devices, kernels of a GPU.
+  scalars: /src\/math\/(elementwise|scalarFunction)\.ts$/,
+  devices: /src\/(nextTask|backend\/(companions|executor|waits))\.ts$/,
+  kernels: /src\/backend\/webgpu\/(bufferOwner|device|kernel|layout|matmulVariants)\.ts$/,
   model: /src\/model\/model\.ts$/,
   // What training needs on any machine: without it each would load another one's code.
-  training:
-    /src\/(nextTask|backend\/(batches|companions|dropout|rowWeights|stepWork)|graph\/weightRanges|math\/updateValues)\.ts$/,
+  training: /src\/(backend\/(batches|dropout|rowWeights|stepWork)|graph\/weightRanges|math\/updateValues)\.ts$/,
   losses: /src\/(backend\/(sampleLoss|score)|math\/(elementwise|float64Blocks|lossFunction))\.ts$/,
   trainer: /src\/model\/(trainer|options|trainingRows|eventsUntil|history|metrics)\.ts$/,
   metrics: /src\/metrics\/memberSums\.ts$/,

@@ -31,9 +31,18 @@ const program = `
   finish();
 `;
 
+/** A program of tensors; on a device it loads that device's kernels as well. */
+const tensorProgram = `
+  import { grad, matmul, sum, tensor } from "thalweg/tensor";
+  const { finish } = await globalThis.stage;
+  globalThis.used = [grad, matmul, sum, tensor];
+  finish();
+`;
+
 /** On which device each stage computes, and by which strategy it trains; without one it ends with createModel. */
 const stages = {
   imported: {},
+  tensors: {},
   referenceTrained: { device: "reference", strategy: "auto" },
   wasmCreated: { device: "wasm" },
   wasmFused: { device: "wasm", strategy: "samples" },
@@ -56,14 +65,14 @@ const preludeOf = ({ device, strategy = "" }) => `
   };
   globalThis.stage = open().then((options) => ({ options, strategy: "${strategy}", finish: () => process.exit(0) }));`;
 
-/** Bundles the program. @param {string} folder */
-async function bundle(folder) {
-  await writeFile(join(folder, "program.js"), program);
+/** Bundles a program. @param {string} folder @param {string} text */
+async function bundle(folder, text) {
+  await writeFile(join(folder, "program.js"), text);
   await build({
     configFile: false,
     logLevel: "error",
     root: folder,
-    resolve: { alias: { thalweg: join(dist, "index.js") } },
+    resolve: { alias: { "thalweg/tensor": join(dist, "tensor.js"), thalweg: join(dist, "index.js") } },
     build: {
       target: "es2023",
       outDir: "app",
@@ -107,10 +116,15 @@ export async function bundleSizes() {
   if (!existsSync(join(dist, "index.js"))) throw new Error("there is no dist/index.js; run `npm run build` first");
   const folder = await mkdtemp(join(tmpdir(), "thalweg-bundle-"));
   try {
-    await bundle(folder);
     const names = /** @type {Stage[]} */ (Object.keys(stages));
     const loaded = [];
-    for (const name of names) loaded.push([name, await run(folder, name)]);
+    for (const [text, own] of /** @type {[string, Stage[]][]} */ ([
+      [program, names.filter((name) => name !== "tensors")],
+      [tensorProgram, ["tensors"]],
+    ])) {
+      await bundle(folder, text);
+      for (const name of own) loaded.push([name, await run(folder, name)]);
+    }
     return Object.fromEntries(loaded);
   } finally {
     await rm(folder, { recursive: true, force: true });

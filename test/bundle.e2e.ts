@@ -25,6 +25,21 @@ test("createModel on WebGPU has downloaded at most 45 kB, and nothing of the CPU
   expect(filesOf("webgpuCreated").filter((file) => others.includes(file))).toEqual([]);
 });
 
+test("importing tensors takes at most 36 kB, and nothing of models, training or strategies", () => {
+  expect(sizes.tensors.gzip).toBeGreaterThan(20_000);
+  expect(sizes.tensors.gzip).toBeLessThanOrEqual(36_000);
+  const others = [
+    "model.mjs",
+    "trainer.mjs",
+    "training.mjs",
+    "webgpu.mjs",
+    "webgpuPlan.mjs",
+    "layered.mjs",
+    "wasm.mjs",
+  ];
+  expect(filesOf("tensors").filter((file) => others.includes(file))).toEqual([]);
+});
+
 test("createModel in WebAssembly has downloaded at most 12 kB for it, and nothing that writes code or computes tensors", () => {
   const files = sizes.wasmCreated.files.filter(
     ({ file }) => !sizes.webgpuCreated.files.some((own) => own.file === file),
@@ -46,7 +61,7 @@ test("training downloads the strategy that is taken", () => {
 });
 
 test("training on the CPU downloads nothing of WebGPU", () => {
-  const webgpu = ["webgpu.mjs", "layered.mjs", "fused.mjs"];
+  const webgpu = ["kernels.mjs", "webgpu.mjs", "layered.mjs", "fused.mjs"];
   for (const stage of ["referenceTrained", "wasmFused", "wasmLayered"] as const)
     expect(filesOf(stage).filter((file) => webgpu.includes(file))).toEqual([]);
 });
