@@ -68,4 +68,11 @@ export {
 } from "./formats/checkpointFile.ts";
 export type { ModelMetadata, TrainingSummary } from "./formats/modelMetadata.ts";
 export { type OnnxModel, encodeOnnx } from "./formats/onnxModel.ts";
+export {
+  type BufferPlace,
+  exportModule,
+  type ModuleForm,
+  moduleForms,
+  type ModuleOptions,
+} from "./formats/source/exportModule.ts";
 export { type Safetensors, type Tensor, decodeSafetensors, encodeSafetensors } from "./formats/safetensors.ts";

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import puppeteer, { type Browser } from "puppeteer";
+import puppeteer, { type Browser, type Page } from "puppeteer";
 import { createServer, type ViteDevServer } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launchOptions } from "./host/chrome.mjs";
@@ -180,20 +180,71 @@ afterAll(async () => {
   await server?.close();
 });
 
+/** Gives canvases a texture that can be read: without a display Chrome shows what is drawn nowhere. */
+const keepDrawn = (page: Page): Promise<unknown> =>
+  page.evaluateOnNewDocument(() => {
+    const context = GPUCanvasContext.prototype;
+    context.configure = (configuration) => void Object.assign(globalThis, { drawnBy: configuration });
+    context.getCurrentTexture = () => {
+      const { device, format } = (globalThis as unknown as { drawnBy: GPUCanvasConfiguration }).drawnBy;
+      const usage = GPUTextureUsage.RENDER_ATTACHMENT | GPUTextureUsage.COPY_SRC;
+      const drawn = device.createTexture({ size: [256, 256], format, usage });
+      Object.assign(globalThis, { drawn });
+      return drawn;
+    };
+  });
+
+/** The mean difference between the red of what was drawn and that of the picture of examples/shader.html. */
+const deviationOfDrawn = (page: Page): Promise<number> =>
+  page.evaluate(async () => {
+    const { drawn, drawnBy } = globalThis as unknown as { drawn: GPUTexture; drawnBy: GPUCanvasConfiguration };
+    const { device } = drawnBy;
+    const staging = device.createBuffer({
+      size: 4 * 256 * 256,
+      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    });
+    const commands = device.createCommandEncoder();
+    commands.copyTextureToBuffer({ texture: drawn }, { buffer: staging, bytesPerRow: 1024 }, [256, 256]);
+    device.queue.submit([commands.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    const bytes = new Uint8Array(staging.getMappedRange());
+    const red = drawnBy.format === "bgra8unorm" ? 2 : 0;
+    let sum = 0;
+    for (let at = 0; at < 256 * 256; at++) {
+      const [x, y] = [(at % 256) / 128 - 1, Math.floor(at / 256) / 128 - 1];
+      sum += Math.abs(bytes[4 * at + red]! / 255 - (0.5 + 0.5 * Math.cos(9 * Math.hypot(x, y))));
+    }
+    return sum / 256 ** 2;
+  });
+
+/** Opens an example until it has ended, and returns it with what its console says. */
+async function openExample(name: string, width: number): Promise<{ page: Page; messages: string[] }> {
+  server ??= await createServer({ root, configFile: false, server: { port: 0 }, logLevel: "error", appType: "mpa" });
+  if (!server.resolvedUrls) await server.listen();
+  browser ??= await puppeteer.launch(await launchOptions());
+  const page = await browser.newPage();
+  await keepDrawn(page);
+  const messages: string[] = [];
+  page.on("console", (message) => messages.push(`${message.type()}: ${message.text()}`));
+  page.on("pageerror", (error) => messages.push(String(error)));
+  await page.setViewport({ width, height: 700 });
+  await page.goto(`${server.resolvedUrls!.local[0]}examples/${name}`);
+  await page.waitForSelector("body[data-state]", { timeout: 60_000 });
+  expect(await page.$eval("body", (body) => body.dataset.state)).toBe("done");
+  return { page, messages };
+}
+
+test("the shader of the example draws the picture that its network learned", async () => {
+  const { page, messages } = await openExample("shader.html", 390);
+  expect(await page.$eval("#state", (line) => line.textContent)).toMatch(/^step 480, loss 0\.00\d\d\. Drawn\.$/);
+  expect(await deviationOfDrawn(page)).toBeLessThan(0.08); // 0.45 where nothing is drawn
+  expect(messages.filter((text) => !text.includes("[vite]"))).toEqual([]);
+  await page.close();
+});
+
 test("one HTML file with a module script works in Chrome, wide and narrow", async () => {
-  server = await createServer({ root, configFile: false, server: { port: 0 }, logLevel: "error", appType: "mpa" });
-  await server.listen();
-  const url = `${server.resolvedUrls!.local[0]}examples/browser.html`;
-  browser = await puppeteer.launch(await launchOptions());
   for (const width of [1280, 390]) {
-    const page = await browser.newPage();
-    const messages: string[] = [];
-    page.on("console", (message) => messages.push(`${message.type()}: ${message.text()}`));
-    page.on("pageerror", (error) => messages.push(String(error)));
-    await page.setViewport({ width, height: 700 });
-    await page.goto(url);
-    await page.waitForSelector("body[data-state]", { timeout: 30_000 });
-    expect(await page.$eval("body", (body) => body.dataset.state)).toBe("done");
+    const { page, messages } = await openExample("browser.html", width);
     expect(await page.$eval("#device", (line) => line.textContent)).toMatch(/./);
     const outputs = await page.$$eval("#outputs td:last-child", (cells) =>
       cells.map((cell) => Number(cell.textContent)),

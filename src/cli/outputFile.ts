@@ -60,6 +60,18 @@ export const sweepTableKind: Kind = textKind(
   ["member,rank,", "setting,rank,"],
   "a table of a sweep",
 );
+
+/** What the files of `thalweg export` begin with, ONNX by its producer; the page names its generator further on. */
+const exportStarts = ["// A network that thalweg trained", "\b\u0007\u0012\u0007thalweg", "<!doctype html>\n"];
+export const exportKind: Kind = {
+  expected: "a file that thalweg export wrote",
+  describe(start) {
+    const text = new TextDecoder().decode(start.subarray(0, 1000));
+    const isPage = text.includes('<meta name="generator" content="thalweg">');
+    const found = exportStarts.find((first) => text.startsWith(first));
+    return found !== undefined && (isPage || !found.startsWith("<")) ? "an exported network" : undefined;
+  },
+};
 /** What a history begins with, by which it is known again. */
 export const historyStarts = {
   csv: "epoch,step,loss,",

@@ -6,6 +6,7 @@ import { addDoctorCommand } from "./doctor.ts";
 import { addEvaluateCommand } from "./evaluate.ts";
 import { exitCodes } from "./exitCodes.ts";
 import { addExplainCommand } from "./explain.ts";
+import { addExportCommand } from "./exportCommand.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { addPredictCommand } from "./predict.ts";
 import { addSweepCommand } from "./sweepCommand.ts";
@@ -39,6 +40,7 @@ export function createProgram(interrupts: Interrupts): Command {
   addPredictCommand(program);
   addEvaluateCommand(program);
   addExplainCommand(program);
+  addExportCommand(program);
   addDoctorCommand(program);
   return program;
 }

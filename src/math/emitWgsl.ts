@@ -4,7 +4,7 @@ import { primitives } from "./primitives.ts";
 import { bare, negative } from "./wgslText.ts";
 
 /** The shortest decimal that gives the same f32. */
-function shortestF32(value: number): string {
+export function shortestF32(value: number): string {
   const wanted = Math.fround(value);
   for (let digits = 1; digits < 9; digits++) {
     const text = String(Number(wanted.toPrecision(digits)));

@@ -14,6 +14,7 @@ import type { StoppingResult } from "./earlyStopper.ts";
 import type { HalvingResult } from "./halver.ts";
 import type { FitOptions, FitResult, History } from "./history.ts";
 import type { MetricOptions } from "./measure.ts";
+import type { ModuleOptions } from "../formats/source/exportModule.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { TrainingControls, TrainOptions, TrainPlan } from "./options.ts";
 import type { PlateauResult } from "./plateaus.ts";
@@ -329,6 +330,23 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const saved = await decode("load", bytes);
     requireAlike(this, saved);
     this.writeParameters(saved.parameters);
+  }
+
+  /**
+   * The network as a function of WGSL, `fn name(x: array<f32, inputs>) -> array<f32, outputs>`, to paste into a shader of your own: what
+   * `exportModule` of thalweg/data writes with `{ to: "wgsl" }`. It answers as `predict` does.
+   * @param options.member which of several members, from 0
+   * @param options.weights the storage buffer that the parameters are read from, as `readParameters` gives them; default: they are constants
+   * @throws InvalidInput on a name that WGSL does not take, and on more than 4,096 parameters as constants
+   */
+  async wgslFunction(name: string, options: Omit<ModuleOptions, "to" | "name"> = {}): Promise<string> {
+    requireOptions("wgslFunction", options, ["member", "weights"]);
+    const { exportModule } = await import("../formats/source/exportModule.ts");
+    const { network, members } = this;
+    return exportModule(
+      { network, members, parameters: await this.readParameters() },
+      { to: "wgsl", name, ...options },
+    );
   }
 
   /** The layers as a table of text: activation, output width and number of parameters of each, and their sum. */
