@@ -9,6 +9,8 @@ import { largestDifference } from "./support/compare.ts";
 import { graphCases, graphData, graphParameters } from "./support/graphs.ts";
 
 const rows = 5;
+/** Some thirty roundings of 2⁻²⁴, of which a quotient by a sum that cancels makes twice as much. */
+const bound = 4e-6;
 const compiler = ["cc", "gcc", "clang"].find((name) => spawnSync(name, ["--version"]).status === 0);
 const folder = mkdtempSync(join(tmpdir(), "thalweg-c-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -67,5 +69,5 @@ test.runIf(compiler)("C99 without a warning, which answers as the reference does
       return [name, largestDifference(got, wanted) / Math.max(1e-3, ...wanted.map(Math.abs))] as const;
     }),
   );
-  expect(worst.filter(([, deviation]) => !(deviation < 1e-6)).map(String)).toEqual([]);
+  expect(worst.filter(([, deviation]) => !(deviation < bound)).map(String)).toEqual([]);
 });

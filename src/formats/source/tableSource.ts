@@ -4,7 +4,7 @@ import { labelOf } from "../../data/spelling.ts";
 // Rows of a table in the source of a module: what src/data/encode.ts and predictions.ts do to cells that are no text of a file.
 
 /** JSON that is also a literal of a script within a page. */
-export const literal = (value: unknown): string =>
+const literal = (value: unknown): string =>
   JSON.stringify(value).replaceAll("<", "\\u003c").replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 
 /** What the module keeps of a column. */
