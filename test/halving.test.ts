@@ -9,6 +9,7 @@ import {
   createModel,
   dense,
   type Device,
+  ema,
   type FloatArray,
   type Halving,
   hyperbandMembers,
@@ -186,6 +187,91 @@ test.each([
   },
 );
 
+/** Early stopping, then a rung where there is one, after each epoch, in the plainest way. @param lossesOf epochs from 1 */
+function judgedByHand(lossesOf: (epoch: number) => FloatArray, kept: ReadonlyMap<number, number>, patience: number) {
+  const course = all.map(() => ({ best: Infinity, bestEpoch: -1, wait: 0, stopped: -1, left: -1 }));
+  course[4]!.left = 0; // diverges
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    const losses = lossesOf(epoch);
+    for (const [member, own] of course.entries()) {
+      if (own.stopped >= 0 || own.left >= 0) continue;
+      own.wait++;
+      if (losses[member]! < own.best) Object.assign(own, { best: losses[member], bestEpoch: epoch, wait: 0 });
+      else if (own.wait >= patience && epoch > 1) own.stopped = epoch;
+    }
+    if (!kept.has(epoch)) continue;
+    const valueOf = (member: number): number => (course[member]!.stopped >= 0 ? course[member]!.best : losses[member]!);
+    const order = all.filter((member) => course[member]!.left < 0).toSorted((a, b) => valueOf(a) - valueOf(b) || a - b);
+    for (const member of order.slice(kept.get(epoch))) course[member]!.left = epoch;
+  }
+  course[4]!.left = -1;
+  return course;
+}
+
+describe.each([
+  ["averages", { average: ema(0.7) }],
+  ["early stopping", { earlyStopping: { patience: 2 } }],
+  ["both", { earlyStopping: { patience: 2 }, average: ema(0.7) }],
+] as [string, Pick<TrainOptions, "average" | "earlyStopping">][])("halving with %s", (_name, beside) => {
+  const patience = beside.earlyStopping?.patience ?? Infinity;
+  const places: [string, () => Device, StrategyName | undefined][] = [
+    ["reference", () => reference, undefined],
+    ["WebAssembly", () => wasm, undefined],
+    ["GPU", gpu, "members"],
+  ];
+  test.each(places)("%s: members leave, stop and end as a plain computation says", async (_, device, strategy) => {
+    const options: TrainOptions = { ...optionsOf(all, strategy), ...beside, logInterval: { epochs: 1 } };
+    const { earlyStopping: _early, ...freely } = options;
+    using free = await open(device(), all);
+    const courses: { losses: FloatArray; parameters: FloatArray }[] = [];
+    for await (const { validation: scores } of free.train(data, freely))
+      courses.push({ losses: scores!.losses, parameters: await free.readParameters() });
+    const byHand = judgedByHand(
+      (epoch) => courses[epoch - 1]!.losses,
+      new Map([
+        [3, 6],
+        [9, 2],
+      ]),
+      patience,
+    );
+    using model = await open(device(), all);
+    const states: Checkpoint[] = [];
+    const save = (state: Checkpoint): void => void states.push(structuredClone(state));
+    const halving = { factor: 3 };
+    const judged = { ...options, halving };
+    const { validation: scores, ...told } = await model.fit(data, {
+      ...judged,
+      checkpoint: { interval: { steps: 15 }, save },
+    });
+    expect(Array.from(told.halving!.stoppedSteps)).toEqual(byHand.map(({ left }) => (left < 0 ? -1 : left * perEpoch)));
+    if (beside.earlyStopping) {
+      expect(Array.from(told.earlyStopping!.stoppedSteps)).toEqual(
+        byHand.map(({ stopped }) => (stopped < 0 ? -1 : stopped * perEpoch)),
+      );
+      // Some stop by themselves and hold a place, or lose it, at a rung; otherwise nothing would be shown.
+      expect(byHand.some(({ stopped, left }) => stopped >= 0 && left < 0)).toBe(true);
+      expect(byHand.some(({ stopped, left }) => stopped >= 0 && left > stopped)).toBe(true);
+    }
+    const parameters = await model.readParameters();
+    for (const member of all.filter((each) => each !== 4)) {
+      const { left, bestEpoch } = byHand[member]!;
+      const end = beside.earlyStopping ? bestEpoch : left < 0 ? epochs : left;
+      expect([member, part(parameters, member)]).toEqual([member, part(courses[end - 1]!.parameters, member)]);
+      expect([member, scores!.losses[member]]).toEqual([member, courses[end - 1]!.losses[member]]);
+      expect([member, told.halving!.steps[member]]).toEqual([member, end * perEpoch]);
+    }
+    for (const resume of states.slice(0, 4)) {
+      using second = await open(device(), all.toReversed());
+      const { validation: again, ...rest } = await second.fit(data, { ...judged, resume });
+      expect(await second.readParameters()).toEqual(parameters);
+      expect(again!.losses).toEqual(scores!.losses);
+      expect(rest.halving!.stoppedSteps).toEqual(told.halving!.stoppedSteps);
+      expect(rest.earlyStopping?.bestSteps).toEqual(told.earlyStopping?.bestSteps);
+      expect(rest.results).toEqual(told.results);
+    }
+  });
+});
+
 describe("rungs", () => {
   const ruleOf = (
     options: Halving,
@@ -303,8 +389,6 @@ test("verifyTraining takes the steps that each member has done", async () => {
 
 test.each<[string, TrainOptions, RegExp]>([
   ["no validation", { halving: {}, validation: any(undefined) }, /^train: halving: expected validation rows, .* got none; pass validation/],
-  ["early stopping", { halving: {}, earlyStopping: { patience: 1 } }, /^train: halving: expected no earlyStopping beside it, got both;/],
-  ["an average", { halving: {}, average: any({ name: "ema", decay: 0.9 }) }, /^train: average: expected no halving beside it, got both;/],
   ["a factor of 1", { halving: { factor: 1 } }, /^train: halving: factor: expected an integer .*2.*, got 1/],
   ["a fraction", { halving: { factor: 2.5 } }, /^train: halving: factor: .* got 2\.5/],
   ["steps and epochs", { halving: { minSteps: 3, minEpochs: 1 } }, /^train: halving: expected minSteps or minEpochs, got both;/],

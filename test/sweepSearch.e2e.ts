@@ -78,6 +78,31 @@ describe("--halving", () => {
     expect([code, verification.passed]).toEqual([0, true]);
   });
 
+  test("with early stopping and averages the winner is the one that came furthest, and is verified", async () => {
+    const flags = [
+      ...rates,
+      "--members",
+      "9",
+      "--epochs",
+      "27",
+      "--halving",
+      "--patience",
+      "2",
+      "--ema",
+      "0.8",
+      "--verify",
+    ];
+    const output = ["--csv", "both.csv", "--output", "both.safetensors", "--json"];
+    const { code, stdout } = await thalweg([...sweepPenguins, ...flags, ...output]);
+    const { winner, verification, training, halving } = JSON.parse(stdout);
+    expect([code, verification.passed]).toEqual([0, true]);
+    expect(halving.networkSteps).toBeLessThan(9 * 27 * 9);
+    const rows = readCsv("both.csv");
+    const first = rows.find((row) => row["rank"] === 1)!; // of those that came furthest, whatever the others had at their best
+    expect(first["leftAtRung"]).toBeUndefined();
+    expect(first["steps"]).toBe(training.earlyStopping.bestSteps[winner]);
+  });
+
   test("--hyperband has as many networks and brackets as its epochs ask for", async () => {
     const flags = [...rates, "--epochs", "9", "--hyperband", "--csv", "hyper.csv", "--output", "hyper.safetensors"];
     const { code, stdout } = await thalweg([...sweepPenguins, ...flags]);
@@ -90,9 +115,11 @@ describe("--halving", () => {
 
   test.each<[string, string[], RegExp]>([
     ["both", ["--halving", "--hyperband"], /--halving: expected no --hyperband beside it, got both/],
-    ["patience", ["--halving", "--patience", "3"], /--halving: expected no --patience beside it, got both/],
-    ["averages", ["--halving", "--ema", "0.9"], /--halving: expected no --ema beside it, got both/],
-    ["L-BFGS", ["--halving", "--optimizer", "lbfgs"], /--halving: expected no --optimizer lbfgs beside it, got both/],
+    [
+      "L-BFGS",
+      ["--halving", "--optimizer", "lbfgs"],
+      /--halving: expected no --optimizer lbfgs beside it: .* line searches .*, got both/,
+    ],
     ["folds", ["--hyperband", "--folds", "3"], /--hyperband: expected no --folds beside it: .*, got both/],
     [
       "no rows held out",

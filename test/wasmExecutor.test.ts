@@ -75,6 +75,34 @@ for (const { name, network: net } of graphCases) {
   });
 }
 
+test("outputs of members that are computed together are those of each alone, to the same bits", async () => {
+  const net = network({
+    inputs: 20,
+    layers: [dense(70, "tanh"), dense(48, "relu"), dense(3)],
+    loss: "meanSquaredError",
+  });
+  // 37 members in groups that do not divide them; 300 rows are slices, whose weights are packed.
+  for (const [members, rows] of [
+    [37, 300],
+    [37, 40],
+    [3, 5],
+  ] as const) {
+    const parameters = Float32Array.from(graphParameters(net, 5, members));
+    const { inputs, targets } = graphData(net, rows, 9);
+    using model = await createModel(net, { device, members, parameters });
+    const [all, { losses }] = [await model.logits(inputs), await model.evaluate({ inputs, targets })];
+    for (const member of members > 3 ? [0, 17, 36] : [2]) {
+      const own = parameters.subarray(member * net.parameterCount, (member + 1) * net.parameterCount);
+      using alone = await createModel(net, { device, members: 2, parameters: Float32Array.from([...own, ...own]) });
+      const width = 3 * rows;
+      expect((await alone.logits(inputs)).subarray(0, width)).toEqual(
+        all.subarray(member * width, (member + 1) * width),
+      );
+      expect((await alone.evaluate({ inputs, targets })).losses[1]).toBe(losses[member]);
+    }
+  }
+});
+
 /** Many slices of the batch, chunks of widths that no vector divides. */
 const wide = network({
   inputs: 13,

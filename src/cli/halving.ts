@@ -51,8 +51,6 @@ export const hyperbandNetworks = (flags: HalvingFlags & { readonly epochs: numbe
 interface BesideHalving extends HalvingFlags, StoppingFlags {
   readonly epochs: number;
   readonly folds?: number;
-  readonly ema?: number;
-  readonly swa?: unknown;
   readonly optimizer?: string;
 }
 
@@ -61,13 +59,11 @@ function refuse(place: string, expected: string, got: string, fix: string): neve
 }
 
 /** @throws InvalidInput where options are given that do not go with it */
-function requireAlone(flag: string, { patience, folds, ema, swa, optimizer }: BesideHalving): void {
+function requireAlone(flag: string, { folds, optimizer }: BesideHalving): void {
   const refuseBeside = (other: string, why = ""): never =>
     refuse(flag, `no ${other} beside it${why}`, "both", "leave one of them out");
-  if (patience !== undefined) refuseBeside("--patience");
-  if (ema !== undefined) refuseBeside("--ema");
-  if (swa !== undefined) refuseBeside("--swa");
-  if (optimizer === "lbfgs") refuseBeside("--optimizer lbfgs");
+  if (optimizer === "lbfgs")
+    refuseBeside("--optimizer lbfgs", ": it would compare networks whose line searches are at a trial");
   if (folds !== undefined)
     refuseBeside("--folds", ": networks are compared on the rows held out, of which folds leave none");
 }
@@ -136,3 +132,7 @@ export const rungsLeft = ({ rungs, bracketOf, stoppedSteps }: HalvingResult): Fl
     const own = rungs.filter(({ bracket }) => bracket === bracketOf[member]);
     return stopped < 0 ? -1 : own.findIndex(({ step }) => step === stopped) + 1;
   });
+
+/** How far each network came, [members]: the step of the rung at which it left; infinite where it went on. */
+export const reachOf = (halving: HalvingResult | undefined): Float64Array | undefined =>
+  halving?.stoppedSteps.map((stopped) => (stopped < 0 ? Infinity : stopped));

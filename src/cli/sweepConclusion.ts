@@ -1,6 +1,6 @@
 import { type FloatArray, createModel } from "../node.ts";
 import { Stop, exitCodes, messageOf } from "./exitCodes.ts";
-import { halvingLines } from "./halving.ts";
+import { halvingLines, reachOf } from "./halving.ts";
 import { metricOptions } from "./metrics.ts";
 import { duration, grouped } from "./numbers.ts";
 import { describeKept } from "./outputFile.ts";
@@ -32,7 +32,7 @@ async function measure(session: SweepSession): Promise<SweepResults> {
   const { halving } = model;
   const training = model.results ?? noResults(model.members);
   const scores = await model.evaluate(validation ?? prepared.training, metricOptions(flags, prepared.preprocessing));
-  const ranked = { losses: rankedLosses(scores, training), steps: halving?.steps };
+  const ranked = { losses: rankedLosses(scores, training), reach: reachOf(halving) };
   const { ranking, learned } = await rankNetworks(model, prepared, ranked, flags.top);
   const rows = validation ? prepared.validationRows : prepared.trainingRows;
   return { training, scores, halving, rows, isHeldOut: validation !== undefined, ranking, learned };

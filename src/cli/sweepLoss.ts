@@ -1,5 +1,6 @@
 import { acquire, createModel } from "../node.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
+import { reachOf } from "./halving.ts";
 import { grouped } from "./numbers.ts";
 import { rankNetworks } from "./sweepRanking.ts";
 import { type SweepSession, optionsOf } from "./sweepSession.ts";
@@ -16,7 +17,7 @@ export async function saveAfterLoss(session: SweepSession, { last, lost }: Outco
   const device = await acquire({ device: "reference" });
   const copies = await createModel(network, { device, members, parameters });
   const { losses } = await copies.evaluate(prepared.validation ?? prepared.training);
-  const [winner] = (await rankNetworks(copies, prepared, { losses, steps: model.halving?.steps }, 1)).ranking;
+  const [winner] = (await rankNetworks(copies, prepared, { losses, reach: reachOf(model.halving) }, 1)).ranking;
   if (winner === undefined || !Number.isFinite(losses[winner])) throw lost!;
   const own: Session = { ...session, model: await copies.pick(winner), options: optionsOf(flags, plan, winner) };
   const written = await save(own, { last: last && { ...last, step }, finished: false }, session);

@@ -13,8 +13,8 @@ export interface Ranking {
 export interface Ranked {
   /** Not finite where a network has stopped. */
   readonly losses: FloatArray;
-  /** Steps that each was trained for, where they differ: those with more come first. */
-  readonly steps?: Float64Array | undefined;
+  /** How far each came in successive halving: those that came further come first. */
+  readonly reach?: Float64Array | undefined;
 }
 
 /** Members that share their finite loss with another. */
@@ -28,16 +28,16 @@ export function tiedMembers(losses: FloatArray): number[] {
 }
 
 /**
- * All members, least loss first, among those with as many steps; of equal ones first the one with the smaller training loss, then the one
+ * All members, least loss first, among those that came as far; of equal ones first the one with the smaller training loss, then the one
  * with the smaller number; last those without a finite loss.
  * @param learned training losses, at least of the members that tie
  */
-export function rankingOf({ losses, steps }: Ranked, learned: ReadonlyMap<number, number> = new Map()): number[] {
+export function rankingOf({ losses, reach }: Ranked, learned: ReadonlyMap<number, number> = new Map()): number[] {
   const finite = bestMembers(losses, losses.length);
   const others = Array.from(losses.keys()).filter((member) => !Number.isFinite(losses[member]));
   const second = (member: number): number => learned.get(member) ?? Number.POSITIVE_INFINITY;
   const compare = (a: number, b: number): number => {
-    if (steps && steps[a] !== steps[b]) return steps[b]! - steps[a]!;
+    if (reach && reach[a] !== reach[b]) return reach[a]! > reach[b]! ? -1 : 1;
     if (losses[a] !== losses[b]) return losses[a]! - losses[b]!;
     return second(a) === second(b) ? a - b : second(a) - second(b);
   };

@@ -17,10 +17,7 @@ export const aroundOptions = [
  * The optimizer with what a training does around its update.
  * @throws InvalidInput
  */
-export function surroundedOptimizer(
-  optimizer: Optimizer,
-  options: AroundUpdate & { readonly halving?: unknown },
-): Optimizer {
+export function surroundedOptimizer(optimizer: Optimizer, options: AroundUpdate): Optimizer {
   const set = aroundOptions.filter((name) => options[name] !== undefined);
   if (set.length === 0) return optimizer;
   const around: AroundUpdate = Object.fromEntries(set.map((name) => [name, options[name]]));
@@ -28,10 +25,6 @@ export function surroundedOptimizer(
   if (around.decay === "weights" && !takes(optimizer, "weightDecay")) {
     const expected = "an optimizer with weightDecay";
     throw new InvalidInput({ place: "train: decay", expected, got: optimizer.name, fix: "leave it out" });
-  }
-  if (around.average && options.halving !== undefined) {
-    const fix = "leave one of them out";
-    throw new InvalidInput({ place: "train: average", expected: "no halving beside it", got: "both", fix });
   }
   const surrounded = { ...optimizer, around };
   const { ofRun, ofStep } = updateValuesOf(surrounded).hosted;

@@ -1,7 +1,9 @@
 import type { Checkpoint, EarlyStoppingState, FloatArray } from "../backend/executor.ts";
 import type { StoppingRule } from "./earlyStopping.ts";
 import type { JudgedPlace, MemberStopper, Validation } from "./memberStopper.ts";
-import { monitorName, valuesOf } from "./monitor.ts";
+import { pickAll, putAll } from "./memberRows.ts";
+import { withResults } from "./resultParameters.ts";
+import { type MemberScores, monitorName, valuesOf } from "./monitor.ts";
 
 /** How early stopping went for each member, [members]. */
 export interface StoppingResult {
@@ -26,6 +28,11 @@ export class EarlyStopper implements MemberStopper {
   readonly #stoppedSteps: Float64Array;
   #judgedStep: number;
   #bestParameters: FloatArray | undefined;
+  /** Whether a state that was told has the best parameters: they are copied before they change. */
+  #isTold = false;
+  /** Scores of members at their best, of those that were best since this training began, or was resumed. */
+  #bestScores: MemberScores | undefined;
+  readonly #hasBestScores: Uint8Array;
 
   constructor(rule: StoppingRule, place: JudgedPlace, resumed?: EarlyStoppingState) {
     const all = (value: number): Float64Array => new Float64Array(place.members).fill(value);
@@ -37,6 +44,7 @@ export class EarlyStopper implements MemberStopper {
     this.#stoppedSteps = resumed?.stoppedSteps.slice() ?? all(-1);
     this.#judgedStep = resumed?.judgedStep ?? 0;
     if (resumed && resumed.bestParameters.length > 0) this.#bestParameters = resumed.bestParameters.slice();
+    this.#hasBestScores = new Uint8Array(place.members);
   }
 
   async resume(state: Checkpoint): Promise<void> {
@@ -61,8 +69,8 @@ export class EarlyStopper implements MemberStopper {
     return step % this.#rule.everySteps === 0 && step > this.#judgedStep;
   }
 
-  /** @param step the last one that was validated */
-  resultAt(step: number): StoppingResult {
+  /** @param stepOf the step whose parameters a member has that early stopping has not stopped */
+  resultAt(stepOf: (member: number) => number): StoppingResult {
     return {
       stoppedSteps: this.#stoppedSteps.slice(),
       bestSteps: this.#bestSteps.slice(),
@@ -70,13 +78,14 @@ export class EarlyStopper implements MemberStopper {
       steps: this.#stoppedSteps.map((stopped, member) => {
         const best = this.#rule.restoreBest ? this.#bestSteps[member]! : -1;
         if (best >= 0) return best;
-        return stopped >= 0 ? stopped : step;
+        return stopped >= 0 ? stopped : stepOf(member);
       }),
       memberSteps: this.#place.run.memberSteps,
     };
   }
 
   snapshot(): (finalLosses: FloatArray) => { readonly earlyStopping: EarlyStoppingState } {
+    this.#isTold = true;
     const state = {
       monitor: monitorName(this.#rule),
       bestValues: this.#bestValues.slice(),
@@ -94,16 +103,18 @@ export class EarlyStopper implements MemberStopper {
     return mode === "max" ? value - minDelta > best : value + minDelta < best;
   }
 
-  async judge(validation: Validation): Promise<boolean> {
-    const { step, judged, state } = validation;
+  async judge(validation: Validation): Promise<Validation | undefined> {
+    const { step, judged, scores, state } = validation;
     const { patience, restoreBest, everySteps } = this.#rule;
     const improved = this.#compare(validation);
     this.#judgedStep = step;
-    if (restoreBest && improved.length > 0) await this.#keep(improved, state);
+    if (restoreBest && improved.length > 0) {
+      await this.#keep(improved, state);
+      this.#keepScores(improved, scores);
+    }
     const isOut = (member: number): boolean => this.#waits[member]! >= Math.max(1, patience);
     const stopping = step > everySteps ? judged.filter(isOut) : []; // the first validation stops nobody
-    if (stopping.length > 0) await this.#stop(stopping, validation);
-    return stopping.length > 0;
+    return stopping.length > 0 ? this.#stop(stopping, validation) : undefined;
   }
 
   /** @returns members that are better than they ever were */
@@ -119,13 +130,35 @@ export class EarlyStopper implements MemberStopper {
     return improved;
   }
 
-  /** Keeps the parameters of members. A state that was read before keeps its own. */
+  /** Keeps the parameters of members. */
   async #keep(members: readonly number[], state: Checkpoint | undefined): Promise<void> {
     const { run, averaged } = this.#place;
     const now = state ? averaged.resultOf(state) : await run.readParameters();
-    const best = (this.#bestParameters ?? now).slice() as FloatArray;
+    const own = this.#bestParameters;
+    const best = own && !this.#isTold ? own : ((own ?? now).slice() as FloatArray);
+    this.#isTold = false;
     this.#bestParameters = best;
     this.#put(best, now, members);
+  }
+
+  #keepScores(members: readonly number[], scores: MemberScores): void {
+    this.#bestScores ??= putAll(scores, this.#of, [], scores);
+    for (const [name, values] of Object.entries(this.#bestScores) as [keyof MemberScores, FloatArray | undefined][])
+      for (const member of members) if (values) values[member] = scores[name]![member]!;
+    for (const member of members) this.#hasBestScores[member] = 1;
+  }
+
+  /** How values that each member has one of lie in an array. */
+  get #of() {
+    return { members: this.#place.members, parameterCount: Infinity };
+  }
+
+  /** Scores with those that members have at their best. @returns undefined where they are not known */
+  #scoresOf(stopped: readonly number[], scores: MemberScores): MemberScores | undefined {
+    const restored = this.#rule.restoreBest ? stopped.filter((member) => this.#bestSteps[member]! >= 0) : [];
+    if (restored.some((member) => this.#hasBestScores[member] === 0)) return undefined;
+    if (restored.length === 0) return scores;
+    return putAll(scores, this.#of, restored, pickAll(this.#bestScores!, this.#of, restored));
   }
 
   /** Copies rows of members. */
@@ -134,15 +167,18 @@ export class EarlyStopper implements MemberStopper {
     for (const member of members) into.set(from.subarray(member * width, (member + 1) * width), member * width);
   }
 
-  async #stop(members: readonly number[], { step, state: known }: Validation): Promise<void> {
+  async #stop(members: readonly number[], validation: Validation): Promise<Validation> {
+    const { step, judged, scores, state: known } = validation;
     const { run, averaged } = this.#place;
-    const state = known ?? (await run.readCheckpoint(step));
+    const before = known ?? (await run.readCheckpoint(step));
     for (const member of members) this.#stoppedSteps[member] = step;
-    const parameters = state.parameters.slice() as FloatArray; // the state itself may be kept as it is
-    this.#put(parameters, averaged.resultOf(state), members);
-    this.#restoreInto(parameters, members);
-    await run.halt(members, { ...state, parameters });
-    averaged.showState({ ...state, parameters });
+    const state = withResults(before, averaged, members);
+    this.#restoreInto(state.parameters, members);
+    const restored = this.#scoresOf(members, scores);
+    await run.halt(members, state, restored);
+    averaged.showState(state);
+    const left = judged.filter((member) => !this.isStopped(member));
+    return { step, judged: left, scores: restored ?? (await run.score()), state };
   }
 
   #restoreInto(parameters: FloatArray, members: readonly number[]): void {
@@ -150,6 +186,7 @@ export class EarlyStopper implements MemberStopper {
     if (this.#rule.restoreBest && this.#bestParameters) this.#put(parameters, this.#bestParameters, known);
   }
 
+  /** What all members end with, [members, parameterCount]. */
   async finalParameters(): Promise<FloatArray> {
     const parameters = (await this.#place.run.readParameters()).slice() as FloatArray;
     this.#restoreInto(

@@ -2,6 +2,7 @@ import type { Checkpoint, FloatArray, HalvingState } from "../backend/executor.t
 import { type HalvingRule, rankedBy, type Rung, rungsName } from "./halving.ts";
 import { monitorName, valuesOf } from "./monitor.ts";
 import type { JudgedPlace, MemberStopper, Validation } from "./memberStopper.ts";
+import { withResults } from "./resultParameters.ts";
 
 /** How successive halving went, at the last event. */
 export interface HalvingResult {
@@ -72,27 +73,35 @@ export class Halver implements MemberStopper {
     if (stopped.length > 0) await this.#place.run.halt(stopped, state);
   }
 
-  async judge(validation: Validation): Promise<boolean> {
-    const { step, state } = validation;
-    const { run } = this.#place;
-    const rungs = this.#rule.rungs.filter((rung) => rung.step === step);
-    const leaving = rungs.flatMap((rung) => this.#worst(rung, validation));
-    this.#judgedStep = step;
-    if (leaving.length === 0) return false;
-    const known = state ?? (await run.readCheckpoint(step));
-    for (const member of leaving) this.#stoppedSteps[member] = step;
-    await run.halt(leaving, known);
-    return true;
+  /** Step of the rung from which a member did not go on; undefined where it did. */
+  stepOf(member: number): number | undefined {
+    return this.isStopped(member) ? this.#stoppedSteps[member] : undefined;
   }
 
-  /** Members of a bracket that do not go on from a rung: those that have diverged are none of them. */
+  async judge(validation: Validation): Promise<Validation | undefined> {
+    const { step, judged, scores } = validation;
+    const rungs = this.#rule.rungs.filter((rung) => rung.step === step);
+    const out = rungs.flatMap((rung) => this.#worst(rung, validation));
+    this.#judgedStep = step;
+    for (const member of out) this.#stoppedSteps[member] = step;
+    const leaving = judged.filter((member) => this.isStopped(member));
+    if (leaving.length === 0) return undefined;
+    const { run, averaged } = this.#place;
+    const state = withResults(validation.state ?? (await run.readCheckpoint(step)), averaged, leaving);
+    await run.halt(leaving, state, scores);
+    averaged.showState(state);
+    return { step, judged: judged.filter((member) => !this.isStopped(member)), scores, state };
+  }
+
+  /**
+   * Members of a bracket that do not go on from a rung. Those that early stopping has stopped hold their places as long as they are among
+   * the best, by what they end with; those that have diverged are none of them.
+   */
   #worst({ bracket, kept }: Rung, { judged, scores }: Validation): number[] {
     const { bracketOf, metric, mode } = this.#rule;
-    const own = judged.filter((member) => bracketOf[member] === bracket);
+    const { stopped } = this.#place.run;
+    const isOwn = (member: number): boolean => bracketOf[member] === bracket && !this.isStopped(member);
+    const own = [...judged, ...stopped].filter(isOwn);
     return rankedBy(valuesOf(scores, metric), own, mode).slice(kept);
-  }
-
-  finalParameters(): Promise<FloatArray> {
-    return this.#place.run.readParameters();
   }
 }

@@ -30,6 +30,8 @@ export class Judge {
   readonly #halver: Halver | undefined;
   readonly #plateaus: Plateaus | undefined;
   readonly #judging: Judging;
+  readonly #stoppers: readonly MemberStopper[];
+  readonly #parts: readonly Pick<MemberStopper, "isDue" | "nextStep">[];
   #settings: RunSettings;
   #step: number;
   #nonFiniteSteps: Float64Array;
@@ -44,16 +46,10 @@ export class Judge {
     this.#stopper = judging.stopping && new EarlyStopper(judging.stopping, training, earlyStopping);
     this.#halver = judging.halving && new Halver(judging.halving, training, halving);
     this.#plateaus = judging.plateau && new Plateaus(judging.plateau, members, reduceOnPlateau);
+    this.#stoppers = [this.#stopper, this.#halver].filter((each) => each !== undefined);
+    this.#parts = [...this.#stoppers, ...(this.#plateaus ? [this.#plateaus] : [])];
     this.#step = settings.resume?.step ?? 0;
     this.#nonFiniteSteps = settings.resume?.nonFiniteSteps ?? new Float64Array(members).fill(-1);
-  }
-
-  get #stoppers(): readonly MemberStopper[] {
-    return [this.#stopper, this.#halver].filter((each) => each !== undefined);
-  }
-
-  get #parts(): readonly Pick<MemberStopper, "isDue" | "nextStep">[] {
-    return [...this.#stoppers, ...(this.#plateaus ? [this.#plateaus] : [])];
   }
 
   /** Has the rates and the stopped members of the training that is resumed. */
@@ -74,16 +70,18 @@ export class Judge {
   }
 
   #isStopped(member: number): boolean {
-    return this.#stoppers.some((stopper) => stopper.isStopped(member));
+    return this.#stopper?.isStopped(member) === true || this.#halver?.isStopped(member) === true;
   }
 
-  get #all(): number[] {
-    return Array.from({ length: this.#training.members }, (_, member) => member);
+  #membersWhere(isOne: (member: number) => boolean): number[] {
+    const found: number[] = [];
+    for (let member = 0; member < this.#training.members; member++) if (isOne(member)) found.push(member);
+    return found;
   }
 
   /** Members that go on. */
   get #going(): number[] {
-    return this.#all.filter((member) => this.#nonFiniteSteps[member] === -1 && !this.#isStopped(member));
+    return this.#membersWhere((member) => this.#nonFiniteSteps[member] === -1 && !this.#isStopped(member));
   }
 
   /** Whether no member is left that goes on. */
@@ -93,15 +91,17 @@ export class Judge {
 
   /** Members that were stopped. */
   get stopped(): number {
-    return this.#all.filter((member) => this.#isStopped(member)).length;
+    return this.#membersWhere((member) => this.#isStopped(member)).length;
   }
 
   get earlyStopping(): StoppingResult | undefined {
-    return this.#stopper?.resultAt(this.#step);
+    return this.#stopper?.resultAt((member) => this.#halver?.stepOf(member) ?? this.#step);
   }
 
   get halving(): HalvingResult | undefined {
-    return this.#halver?.resultAt(this.#step, this.#nonFiniteSteps);
+    const own = this.#halver?.resultAt(this.#step, this.#nonFiniteSteps);
+    const stopping = this.earlyStopping;
+    return own && stopping ? { ...own, steps: stopping.steps } : own;
   }
 
   get reduceOnPlateau(): PlateauResult | undefined {
@@ -157,18 +157,18 @@ export class Judge {
     const scores = await run.score();
     const judged = this.#going;
     this.#reduce(step, judged, scores);
-    const hasStopped = await this.#stop({ step, judged, scores, state });
+    const after = await this.#stop({ step, judged, scores, state });
     this.#isDone = this.#going.length === 0;
-    if (!averaged.isOn && !hasStopped) await run.share(state?.parameters);
-    const isRestored = hasStopped && this.#judging.stopping?.restoreBest === true;
-    return evaluationOf(isRestored ? await run.score() : scores);
+    if (!averaged.isOn && !after) await run.share(state?.parameters);
+    return evaluationOf(after?.scores ?? scores);
   }
 
-  async #stop(validation: Validation): Promise<boolean> {
-    let hasStopped = false;
+  /** @returns undefined where none was stopped */
+  async #stop(validation: Validation): Promise<Validation | undefined> {
+    let after: Validation | undefined;
     for (const stopper of this.#stoppers)
-      if (stopper.isDue(validation.step)) hasStopped = (await stopper.judge(validation)) || hasStopped;
-    return hasStopped;
+      if (stopper.isDue(validation.step)) after = (await stopper.judge(after ?? validation)) ?? after;
+    return after;
   }
 
   #reduce(step: number, judged: readonly number[], scores: MemberScores): void {
@@ -180,8 +180,9 @@ export class Judge {
 
   /** Gives all members the parameters that they end with. @returns their scores, by default those that were judged */
   async restore(judged: Evaluation | undefined): Promise<Evaluation> {
-    const [stopper] = this.#stoppers; // early stopping and successive halving go without each other
-    if (!stopper) return judged ?? evaluationOf(await this.#training.run.score());
-    return evaluationOf(await this.#training.run.scoreAs(await stopper.finalParameters()));
+    const { run } = this.#training;
+    if (this.#stopper) return evaluationOf(await run.scoreAs(await this.#stopper.finalParameters()));
+    if (this.#halver) return evaluationOf(await run.scoreAs(await run.readParameters()));
+    return judged ?? evaluationOf(await run.score());
   }
 }

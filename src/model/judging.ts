@@ -53,10 +53,6 @@ function requireRows(options: JudgingOptions, validation: Dataset | undefined): 
 export function judgingOf(options: JudgingOptions, network: AnyNetwork, context: JudgingContext): Judging {
   const { earlyStopping, reduceOnPlateau, halving } = options;
   const { validation, stepsOf } = context;
-  if (halving !== undefined && earlyStopping !== undefined) {
-    const fix = "leave one of them out";
-    throw new InvalidInput({ place: "train: halving", expected: "no earlyStopping beside it", got: "both", fix });
-  }
   requireRows(options, validation);
   const everyOf = (name: "earlyStopping" | "reduceOnPlateau"): number =>
     stepsOf(`train: ${name}: interval`, options[name]?.interval);

@@ -53,7 +53,7 @@ export function putRows<A extends FloatArray>(
 }
 
 /** As `pickRows`, of every array of a record, such as a checkpoint, in which every array is one of members. */
-const pickAll = <R extends object>(record: R, of: Members, chosen: readonly number[]): R =>
+export const pickAll = <R extends object>(record: R, of: Members, chosen: readonly number[]): R =>
   Object.fromEntries(
     Object.entries(record).map(([name, value]) => [name, isArray(value) ? pickRows(value, of, chosen) : value]),
   ) as R;

@@ -31,8 +31,9 @@ export interface MemberStopper {
   snapshot(): (finalLosses: FloatArray) => TrainerState;
   /** Stops those that had been stopped in the training that is resumed. */
   resume(state: Checkpoint): Promise<void>;
-  /** Judges members where that is due, and stops some: the model then has what they end with. @returns whether some were stopped */
-  judge(validation: Validation): Promise<boolean>;
-  /** What all members end with, [members, parameterCount]. */
-  finalParameters(): Promise<FloatArray>;
+  /**
+   * Judges members where that is due, and stops some: the model then has what they end with.
+   * @returns the validation as it then is, for those that are left; undefined where none was stopped
+   */
+  judge(validation: Validation): Promise<Validation | undefined>;
 }

@@ -49,6 +49,8 @@ export class PackedRun implements TrainingRun {
   #inner: Part;
   /** Member of each place of the run. */
   #places: readonly number[];
+  /** Place of each member, [members]; −1 of those that are not computed. */
+  readonly #placeOf: Int32Array;
   /** Members that were stopped. */
   readonly stopped = new Set<number>();
   /** Losses before the last step of those that have stopped, and of all when the last one did. */
@@ -73,7 +75,8 @@ export class PackedRun implements TrainingRun {
     this.#inner = { executor, run };
     const { earlyStopping, halving } = settings.resume?.trainer ?? {};
     this.#finalLosses = (earlyStopping ?? halving)?.finalLosses;
-    this.#places = Array.from({ length: members }, (_, member) => member);
+    this.#placeOf = Int32Array.from({ length: members }, (_, member) => member);
+    this.#places = Array.from(this.#placeOf);
   }
 
   get ringSteps(): number {
@@ -171,27 +174,28 @@ export class PackedRun implements TrainingRun {
   }
 
   stop(members: readonly number[]): void {
-    this.#inner.run.stop(members.map((member) => this.#places.indexOf(member)).filter((place) => place >= 0));
+    this.#inner.run.stop(members.map((member) => this.#placeOf[member]!).filter((place) => place >= 0));
     for (const member of members) this.stopped.add(member);
   }
 
   /**
    * Stops members, and packs the others where that is worth it.
    * @param state of all members at this step, with the parameters that those are to keep who stop
+   * @param scores of all members with these parameters, where they are known
    */
-  async halt(members: readonly number[], state: Checkpoint): Promise<void> {
+  async halt(members: readonly number[], state: Checkpoint, scores?: MemberScores): Promise<void> {
     this.#finalLosses = (await this.readResults()).finalLosses;
     this.stop(members);
     this.#halted = state.parameters;
-    this.writeParameters(state.parameters);
     const going = this.#places.filter((member) => !this.stopped.has(member) && state.nonFiniteSteps[member] === -1);
-    if (going.length > 0 && going.length <= this.#request.packedShare * this.#places.length)
-      await this.#pack(going, state);
+    const isWorthIt = going.length > 0 && going.length <= this.#request.packedShare * this.#places.length;
+    if (!isWorthIt || !(await this.#pack(going, state, scores))) this.writeParameters(state.parameters);
   }
 
-  async #pack(going: readonly number[], state: Checkpoint): Promise<void> {
+  /** @returns whether there was memory for both */
+  async #pack(going: readonly number[], state: Checkpoint, scores: MemberScores | undefined): Promise<boolean> {
     const part = await this.#openPart(going, state);
-    if (!part) return;
+    if (!part) return false;
     await Promise.allSettled(this.#reading);
     this.dispose();
     const { executor, score, resultOf } = this.#request;
@@ -199,8 +203,11 @@ export class PackedRun implements TrainingRun {
     executor.writeParameters(result);
     this.#inner = part;
     this.#places = going;
+    this.#placeOf.fill(-1);
+    for (const [place, member] of going.entries()) this.#placeOf[member] = place;
     this.#hasRun = false;
-    this.#whole = { state, result, scores: await score(executor) };
+    this.#whole = { state, result, scores: scores ?? (await score(executor)) };
+    return true;
   }
 
   /** @returns undefined where memory does not hold both, and all go on as they are */

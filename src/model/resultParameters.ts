@@ -96,3 +96,12 @@ export class ResultParameters {
     this.#isShown = false;
   }
 }
+
+/** A state whose parameters are for some members what they end with. The one before keeps its own. */
+export function withResults(state: Checkpoint, averaged: ResultParameters, members: readonly number[]): Checkpoint {
+  const parameters = state.parameters.slice() as FloatArray;
+  const results = averaged.resultOf(state);
+  const width = parameters.length / state.bestSteps.length;
+  for (const member of members) parameters.set(results.subarray(member * width, (member + 1) * width), member * width);
+  return { ...state, parameters };
+}

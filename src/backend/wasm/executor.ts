@@ -117,9 +117,10 @@ export class WasmExecutor implements Executor {
     const { forwardPass } = await import("./forwardPass.ts");
     this.#requireAlive("predict");
     this.#takeOver();
-    const parameters = Array.from({ length: this.members }, (_, at) => this.#parameters + 4 * at * this.#stride);
     const requireAlive = (): void => this.#requireAlive("predict");
-    await forwardPass({ device: this.#device, network: this.network, parameters, requireAlive }, inputs, visit);
+    const { network, members } = this;
+    const places = { parameters: this.#parameters, members };
+    await forwardPass({ device: this.#device, network, ...places, requireAlive }, inputs, visit);
   }
 
   async predict(inputs: FloatArray): Promise<Float32Array> {
@@ -138,11 +139,13 @@ export class WasmExecutor implements Executor {
     const { network, members } = this;
     const { createTallies, score, scoresOf } = await import("../score.ts");
     const tallies = createTallies(members);
+    const wide = new Float64Array(targets);
+    let outputs = new Float64Array(0);
     await this.#eachChunk(inputs, (own, { member, firstRow }) => {
-      const outputs = Float64Array.from(own);
+      if (outputs.length !== own.length) outputs = new Float64Array(own.length);
+      outputs.set(own);
       const first = firstRow * network.outputs;
-      const rows = Float64Array.from(targets.subarray(first, first + outputs.length));
-      score(network, { outputs, targets: rows }, tallies, member);
+      score(network, { outputs, targets: wide.subarray(first, first + own.length) }, tallies, member);
     });
     return scoresOf(network, targets.length / network.outputs, tallies);
   }

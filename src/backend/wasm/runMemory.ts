@@ -17,11 +17,10 @@ import { argumentWords, type PassArgument, turnWords } from "./passArguments.ts"
 import { mostItems, type KernelOf, type Phase, Program } from "./program.ts";
 import { drawWords } from "./rowDraw.ts";
 import { runSizes, type RunSizes } from "./runSizes.ts";
+import { itemOperations, shareItems } from "./shareItems.ts";
 import type { NetworkModule } from "./stepModule.ts";
 import type { UpdatePlan } from "./updateCode.ts";
 
-/** Operations that make an item worth being one. */
-const itemOperations = 2 ** 18;
 /** Rows of weights that an item computes gradients of, at least: it packs the gradients of the outputs for them. */
 const leastWeightRows = 64;
 /** Operations that drawing a row takes, about. */
@@ -92,14 +91,6 @@ function cutGradients(step: StepGraph, chunkRows: number): { words: number[]; it
     words: jobs.flatMap(({ items, perItem }) => [items, perItem]),
     items: jobs.reduce((sum, { items }) => sum + items, 0),
   };
-}
-
-/** How members share items. @param perMember items of one member @param operations of one of them */
-function shareItems(members: number, perMember: number, operations: number): { itemMembers: number; items: number } {
-  const forItems = Math.ceil((members * perMember) / mostItems);
-  const forWork = Math.min(members, Math.floor(itemOperations / Math.max(1, operations)));
-  const itemMembers = Math.max(1, forItems, forWork);
-  return { itemMembers, items: Math.ceil(members / itemMembers) * perMember };
 }
 
 /** The memory of a training run, and the program of one step over it. */
