@@ -96,7 +96,7 @@ export const placeOfCaptured = ({
 });
 
 /** Values that operations read. */
-export function readsOf({ kind, of }: Operation): readonly StoredValues<Value>[] {
+function readsOf({ kind, of }: Operation): readonly StoredValues<Value>[] {
   const operands = kind === "unary" || kind === "copy" || kind === "reduce" ? [of.a] : [of.a, of.b];
   return operands.filter((operand) => typeof operand !== "number");
 }
@@ -118,7 +118,7 @@ export function neededOperations({ operations, outputs }: Pick<Program, "operati
 }
 
 /** Calls the operation of a backend with buffers in place of values. */
-export function perform<Memory>(
+function perform<Memory>(
   backend: TensorBackend<Memory>,
   operation: Operation,
   placeOf: (value: Value) => { readonly buffer: Memory; readonly offset: number },
@@ -156,7 +156,9 @@ export class InterpretedProgram<Memory> implements RunnableProgram {
       for (const { buffer } of [...readsOf(operation), operation.of.out]) last.set(buffer, index);
     }
     const isFreed = (value: Value): boolean => !value.source && !this.#results.includes(value);
-    this.#freed = this.#operations.map((_, index) => [...last].filter(([value, at]) => at === index && isFreed(value)).map(([value]) => value));
+    this.#freed = this.#operations.map((_, index) =>
+      [...last].filter(([value, at]) => at === index && isFreed(value)).map(([value]) => value),
+    );
     for (const value of last.keys()) if (value.source) this.#makeConstant(value);
   }
 

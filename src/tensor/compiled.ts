@@ -16,7 +16,7 @@ import { inScope } from "./scope.ts";
 import { backendOf, releaseStorage, type Storage, tracing } from "./storage.ts";
 import { isRecording } from "./tape.ts";
 import { oneDevice } from "./compute.ts";
-import { partsOf, Tensor, tensorOver } from "./tensor.ts";
+import { partsOf, type Tensor, tensorOver } from "./tensor.ts";
 import { requireSynchronous } from "./tidy.ts";
 import { TracingBackend } from "./tracer.ts";
 import { mapTensors, structureOf } from "./tree.ts";
@@ -78,9 +78,7 @@ class TracedFunction {
       structure.every((one, index) => one === this.#structure[index]) &&
       tensors.every(
         ({ shape, dtype, device }, index) =>
-          sameShape(shape, this.#shapes[index]!) &&
-          dtype === this.#types[index] &&
-          device === this.#program.device,
+          sameShape(shape, this.#shapes[index]!) && dtype === this.#types[index] && device === this.#program.device,
       )
     );
   }
@@ -175,7 +173,11 @@ function trace(f: AnyFunction, args: readonly unknown[], tensors: readonly Tenso
       () => [],
     );
     const donated = args.flatMap((arg, index) => countTensors(arg).map(() => donate.includes(index)));
-    return { program: { device, operations: backend.operations, arguments: values, donated, outputs }, captured: backend.captured, result };
+    return {
+      program: { device, operations: backend.operations, arguments: values, donated, outputs },
+      captured: backend.captured,
+      result,
+    };
   } catch (error) {
     backend.captured.forEach(releaseStorage);
     throw error;

@@ -34,6 +34,12 @@ export interface Command {
   readonly operations: number;
 }
 
+/** A value in a buffer of 4-byte values. */
+interface BufferPlace {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+}
+
 /** A dispatch for which nothing is left to be made. */
 export interface ReadyDispatch {
   readonly pipeline: GPUComputePipeline;
@@ -157,12 +163,14 @@ export class CommandQueue {
   }
 
   /** Records a copy of `count` values from one buffer to another. */
-  copy(from: GPUBuffer, first: number, to: GPUBuffer, toFirst: number, count: number): void {
+  copy(from: BufferPlace, to: BufferPlace, count: number): void {
+    if (count === 0) return;
     this.inOrder(() =>
       this.#device.recorded("tensors", () => {
-        this.#openPass().end();
+        this.#pass?.end();
         this.#pass = undefined;
-        this.#encoder!.copyBufferToBuffer(from, 4 * first, to, 4 * toFirst, 4 * count);
+        this.#encoder ??= this.#device.gpu.createCommandEncoder({ label: "tensors" });
+        this.#encoder.copyBufferToBuffer(from.buffer, 4 * from.offset, to.buffer, 4 * to.offset, 4 * count);
       }),
     );
   }

@@ -30,7 +30,8 @@ function addressOf({ sizes, strides, offset }: Load, base: number, domain: Domai
   const digits = sizes.map(() => "");
   for (let axis = sizes.length - 1; axis >= 0; axis--) {
     const above = below === 1 ? "index" : `index / ${below}u`;
-    digits[axis] = names?.[axis] ?? (axis === 0 ? above : below === 1 ? `index % ${sizes[axis]}u` : `(${above}) % ${sizes[axis]}u`);
+    digits[axis] =
+      names?.[axis] ?? (axis === 0 ? above : below === 1 ? `index % ${sizes[axis]}u` : `(${above}) % ${sizes[axis]}u`);
     below *= sizes[axis]!;
   }
   const terms = digits.flatMap((digit, axis) => {
@@ -90,7 +91,10 @@ class GroupCode {
   #operand(load: Load, isInRow: boolean, phase: number): Expression {
     const { value } = load;
     const node = this.#nodes.get(value);
-    if (!node) return value === this.#group.nodes[0]!.out && this.#group.kind === "product" ? Expression.input("sum") : this.#inputFor(load);
+    if (!node)
+      return value === this.#group.nodes[0]!.out && this.#group.kind === "product"
+        ? Expression.input("sum")
+        : this.#inputFor(load);
     if (!this.#group.byRow.has(value)) return this.#expressionOf(node as MapNode, false, phase);
     const isHere = isInRow && node.kind === "map" && this.#phases.get(value) === phase;
     return isHere ? this.#expressionOf(node, true, phase) : this.#rowInput(value);
@@ -152,8 +156,12 @@ class GroupCode {
       const isStored = this.#memory.stored.has(node.out);
       return [...(keeps ? [kept] : []), ...(isStored ? [{ expression, write: this.#store(node.out) }] : [])];
     });
-    const reduced = [...this.#nodes.values()].filter(({ kind, out }) => kind === "reduce" && this.#phases.get(out) === phase);
-    const stores = reduced.filter(({ out }) => this.#memory.stored.has(out)).map(({ out }) => this.#store(out)(this.#rowInput(out).name));
+    const reduced = [...this.#nodes.values()].filter(
+      ({ kind, out }) => kind === "reduce" && this.#phases.get(out) === phase,
+    );
+    const stores = reduced
+      .filter(({ out }) => this.#memory.stored.has(out))
+      .map(({ out }) => this.#store(out)(this.#rowInput(out).name));
     const body = [...this.#statements(results), ...stores];
     return body.length === 0 ? [] : ["{", "let index = row;", ...body, "}"];
   }
@@ -161,7 +169,9 @@ class GroupCode {
   #isUsedLater(value: Value, phase: number): boolean {
     const { byRow } = this.#group;
     return [...this.#nodes.values()].some(
-      (node) => loadsOf(node).some((load) => load.value === value) && !(node.kind === "map" && byRow.has(node.out) && this.#phases.get(node.out) === phase),
+      (node) =>
+        loadsOf(node).some((load) => load.value === value) &&
+        !(node.kind === "map" && byRow.has(node.out) && this.#phases.get(node.out) === phase),
     );
   }
 
@@ -171,18 +181,24 @@ class GroupCode {
     const nodes = [...this.#nodes.values()];
     const reduces = nodes.filter((node) => node.kind === "reduce" && this.#phases.get(node.out) === phase + 1);
     const stores = nodes.filter(
-      ({ kind, out }) => kind === "map" && !byRow.has(out) && this.#phases.get(out) === phase && this.#memory.stored.has(out),
+      ({ kind, out }) =>
+        kind === "map" && !byRow.has(out) && this.#phases.get(out) === phase && this.#memory.stored.has(out),
     );
     if (reduces.length + stores.length === 0) return [];
     this.#expressions.clear(); // of the walk before: a name is of one walk
     const results: Result[] = [
-      ...stores.map((node) => ({ expression: this.#expressionOf(node as MapNode, false, phase), write: this.#store(node.out) })),
+      ...stores.map((node) => ({
+        expression: this.#expressionOf(node as MapNode, false, phase),
+        write: this.#store(node.out),
+      })),
       ...reduces.map((node) => this.#reduction(node as ReduceNode, phase)),
     ];
     const { rows, width, order } = domain;
     const index = order === "rows" ? `row * ${width}u + column` : `column * ${rows}u + row`;
     const body = [`let index = ${index};`, ...this.#statements(results, domain)];
-    const sums = reduces.filter((node) => (node as ReduceNode).name === "sum").map(({ out }) => this.#rowInput(out).name);
+    const sums = reduces
+      .filter((node) => (node as ReduceNode).name === "sum")
+      .map(({ out }) => this.#rowInput(out).name);
     const scales = (reduces as ReduceNode[])
       .filter(({ scale, name }) => name === "sum" && scale !== 1)
       .map(({ out, scale }) => `${this.#rowInput(out).name} *= f32(${Math.fround(scale)});`);

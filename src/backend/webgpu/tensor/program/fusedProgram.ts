@@ -31,6 +31,14 @@ const noBuffer = undefined as unknown as GPUBuffer;
 
 const arenaName = (arena: number): string => `arena${arena}`;
 
+/** What is to be dispatched, and where its values lie. */
+interface PlacedStages {
+  readonly program: Program;
+  readonly stages: readonly Stage[];
+  readonly plan: MemoryPlan;
+  readonly arenas: readonly GPUBuffer[];
+}
+
 /** Records the stages of a program. */
 class StageEncoder {
   readonly recorder: PlanRecorder;
@@ -40,7 +48,7 @@ class StageEncoder {
   readonly #groups: readonly Group[];
   readonly #results: ReadonlySet<Value>;
 
-  constructor(device: GpuDevice, program: Program, stages: readonly Stage[], plan: MemoryPlan, arenas: readonly GPUBuffer[]) {
+  constructor(device: GpuDevice, { program, stages, plan, arenas }: PlacedStages) {
     this.recorder = new PlanRecorder(device);
     this.#device = device;
     this.#plan = plan;
@@ -71,7 +79,11 @@ class StageEncoder {
   }
 
   /** Buffers of a kernel beside its own: those that it writes to, and those that it reads. */
-  #bindings(first: number, written: ReadonlySet<number>, read: ReadonlySet<number>): tensorKernels.MoreBindings & { bound: GPUBuffer[] } {
+  #bindings(
+    first: number,
+    written: ReadonlySet<number>,
+    read: ReadonlySet<number>,
+  ): tensorKernels.MoreBindings & { bound: GPUBuffer[] } {
     const arenas = [...new Set([...written, ...read])];
     const lines = arenas.map((arena, at) => {
       const access = written.has(arena) ? "read_write" : "read";
@@ -87,7 +99,11 @@ class StageEncoder {
   #encodeRows(groups: Stage): void {
     const stored = this.#stored(groups);
     const read = groups.flatMap((group) => [...readsOfGroup(group)]);
-    const more = this.#bindings(1, new Set(stored.map((value) => this.#arenaOf(value))), new Set(read.map((value) => this.#arenaOf(value))));
+    const more = this.#bindings(
+      1,
+      new Set(stored.map((value) => this.#arenaOf(value))),
+      new Set(read.map((value) => this.#arenaOf(value))),
+    );
     const memory: Memory = { places: this.#plan.places, nameOf: arenaName, stored: new Set(stored) };
     const { code, invocations } = emitSegments(groups, memory);
     const longest = Math.max(...groups.map(({ domain, nodes }) => domain.width * nodes.length));
@@ -108,7 +124,9 @@ class StageEncoder {
     const written = new Set(stored.map((value) => this.#arenaOf(value)));
     const out = [...written][0]!;
     written.delete(out); // it is bound as out
-    const read = [...readsOfGroup({ ...group, nodes: group.nodes.slice(1) })].filter((value) => value !== of.out.buffer);
+    const read = [...readsOfGroup({ ...group, nodes: group.nodes.slice(1) })].filter(
+      (value) => value !== of.out.buffer,
+    );
     const others = new Set(read.map((value) => this.#arenaOf(value)));
     others.delete(out);
     const more = this.#bindings(5, written, others);
@@ -129,7 +147,8 @@ class StageEncoder {
   #encodeOther({ kind, of }: OtherNode["operations"][number]): void {
     const out = this.#at(of.out);
     const [device, recorder] = [this.#device, this.recorder];
-    if (kind === "copy") encodeCopy(device, { ...of, a: this.#at(of.a), out: { ...out, strides: of.out.strides } }, recorder);
+    if (kind === "copy")
+      encodeCopy(device, { ...of, a: this.#at(of.a), out: { ...out, strides: of.out.strides } }, recorder);
     else if (kind === "reduce") encodeReduce(device, { ...of, a: this.#at(of.a), out }, recorder);
     else encodeSoftmax(device, { ...of, a: this.#at(of.a), b: this.#at(of.b), out }, recorder);
   }
@@ -175,7 +194,7 @@ export class FusedProgram implements RunnableProgram {
     this.#identities = program.arguments.map(() => undefined);
     try {
       this.#arenas = this.#plan.sizes.map((size, at) => this.#owner.storage(`compiled ${at}`, size));
-      const encoder = new StageEncoder(device, program, stages, this.#plan, this.#arenas);
+      const encoder = new StageEncoder(device, { program, stages, plan: this.#plan, arenas: this.#arenas });
       this.#recorder = encoder.recorder;
       this.#dispatches = readyDispatches(device, this.#recorder.commands, this.#owner);
       this.#operations = this.#recorder.commands.reduce((sum, { operations }) => sum + operations, 0);
@@ -205,7 +224,7 @@ export class FusedProgram implements RunnableProgram {
       if (source?.kind === "data") write(this.#device, buffer, toFloat32(source.values), 4 * offset);
       if (source?.kind !== "captured") continue;
       const from = placeOfCaptured(source);
-      this.#queue.copy(from.buffer as GPUBuffer, from.offset, buffer, offset, size);
+      this.#queue.copy({ buffer: from.buffer as GPUBuffer, offset: from.offset }, { buffer, offset }, size);
     }
   }
 
@@ -225,7 +244,11 @@ export class FusedProgram implements RunnableProgram {
       this.#identities[index] = donated[index] ? undefined : argument.identity;
       if (isThere || !this.#plan.places.has(value)) continue;
       const { buffer, offset } = this.#placed(value);
-      this.#queue.copy(argument.buffer as GPUBuffer, argument.offset, buffer, offset, value.size);
+      this.#queue.copy(
+        { buffer: argument.buffer as GPUBuffer, offset: argument.offset },
+        { buffer, offset },
+        value.size,
+      );
     }
     this.#queue.replay(this.#dispatches, this.#operations);
     return this.#results;
@@ -234,7 +257,7 @@ export class FusedProgram implements RunnableProgram {
   moved({ buffer, offset }: PlacedResult, size: number): { readonly buffer: GPUBuffer } {
     const queue = this.#queue;
     const own = queue.pool.take("compiled", 4 * size);
-    if (size > 0) queue.copy(buffer as GPUBuffer, offset, own, 0, size);
+    queue.copy({ buffer: buffer as GPUBuffer, offset }, { buffer: own, offset: 0 }, size);
     return { buffer: own };
   }
 

@@ -2,7 +2,7 @@
 
 import type { Value } from "../../../program.ts";
 import { type Domain, isByRow, isIdentity, type Load } from "./loads.ts";
-import { loadsOf, type MapNode, operandsOf, type OtherNode, type ProductNode, type ProgramNode, type ReduceNode } from "./nodes.ts";
+import { loadsOf, type MapNode, operandsOf, type ProductNode, type ProgramNode, type ReduceNode } from "./nodes.ts";
 
 /** Nodes of one kernel. */
 export interface Group {
@@ -70,7 +70,12 @@ class Grouping {
     const links = loadsOf(node).filter(({ value }) => this.#groupOf.get(value) === group);
     if (group.kind === "product") {
       const [product] = group.nodes as [ProductNode];
-      return node.kind === "map" && this.#fusesProduct(product) && node.out.size === product.out.size && links.every(isIdentity);
+      return (
+        node.kind === "map" &&
+        this.#fusesProduct(product) &&
+        node.out.size === product.out.size &&
+        links.every(isIdentity)
+      );
     }
     return node.kind === "map" ? takesMap(group, node, links) : takesReduce(group, node, links);
   }
@@ -122,8 +127,6 @@ function takesReduce(group: Group, node: ReduceNode, links: readonly Load[]): bo
  */
 export const groupsOf = (nodes: readonly ProgramNode[], fusesProduct: (node: ProductNode) => boolean): Group[] =>
   new Grouping(nodes, fusesProduct).groups;
-
-export type { OtherNode };
 
 /** The values that a group reads from memory. */
 export function readsOfGroup({ nodes }: Group): Set<Value> {

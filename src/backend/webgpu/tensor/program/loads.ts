@@ -64,6 +64,14 @@ export function throughCopy(outer: Load, copy: Load): Load | undefined {
       waiting.push({ size: room, stride }, { size: size / room, stride: stride * room });
     } else return undefined;
   }
-  const offset = copy.sizes.reduce((sum, size, axis) => sum + (Math.floor(outer.offset / blocks[axis]!) % size) * copy.strides[axis]!, copy.offset);
-  return loadOf(copy.value, found.map(({ size }) => size), found.map(({ stride }) => stride), offset);
+  const offset = copy.sizes.reduce(
+    (sum, size, axis) => sum + (Math.floor(outer.offset / blocks[axis]!) % size) * copy.strides[axis]!,
+    copy.offset,
+  );
+  return loadOf(
+    copy.value,
+    found.map(({ size }) => size),
+    found.map(({ stride }) => stride),
+    offset,
+  );
 }

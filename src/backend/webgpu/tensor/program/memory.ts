@@ -67,7 +67,11 @@ function readOnlyArenas({ kind, nodes: [first], ...group }: Group, places: Reado
 }
 
 /** @param replaced arguments by the results that take their place */
-export function planMemory(program: Program, stages: readonly Stage[], replaced: ReadonlyMap<Value, Value>): MemoryPlan {
+export function planMemory(
+  program: Program,
+  stages: readonly Stage[],
+  replaced: ReadonlyMap<Value, Value>,
+): MemoryPlan {
   const groups = stages.flat();
   const results = new Set(resultValues(program));
   const places = new Map<Value, Place>();
@@ -81,9 +85,9 @@ export function planMemory(program: Program, stages: readonly Stage[], replaced:
     places.set(value, { arena, offset: arenas[arena]!.take(value.size, from, until) });
   };
   for (const [value] of [...lastRead, ...program.arguments.map((value) => [value] as const)]) {
-    if (!value.source || places.has(value)) continue;
+    if (places.has(value) || (!value.source && value.size > 0)) continue; // what has no values is computed by nobody
     const { source } = value;
-    const isDonated = source.kind === "argument" && program.donated[source.index];
+    const isDonated = source?.kind === "argument" && program.donated[source.index];
     place(value, isDonated ? donatedArena : constantArena, 0, Number.POSITIVE_INFINITY);
   }
   for (const [at, stage] of stages.entries()) {

@@ -59,13 +59,16 @@ const isF32Number = (value: number): boolean => Number.isFinite(Math.fround(valu
 function isWhole({ sizes, out, frame }: CopyOperation<Value>): boolean {
   const walk = coalesce(sizes, out.strides);
   const dense = coalesce(walk.sizes, stridesOf(walk.sizes));
-  return !frame && out.offset === 0 && sizeOf(sizes) === out.buffer.size && sameShape(walk.strides[0]!, dense.strides[0]!);
+  return (
+    !frame && out.offset === 0 && sizeOf(sizes) === out.buffer.size && sameShape(walk.strides[0]!, dense.strides[0]!)
+  );
 }
 
 /** The rows of a reduction, where they lie side by side. */
 function domainOf({ kept, reduced, a }: ReduceOperation<Value>): Domain | undefined {
   const [rows, width] = [sizeOf(kept.sizes), sizeOf(reduced.sizes)];
-  if (kept.sizes.length > 1 || reduced.sizes.length > 1 || a.offset !== 0 || a.buffer.size !== rows * width) return undefined;
+  if (kept.sizes.length > 1 || reduced.sizes.length > 1 || a.offset !== 0 || a.buffer.size !== rows * width)
+    return undefined;
   if (width > longRow && rows < manyRows) return undefined;
   const [keptStride = width, reducedStride = 1] = [kept.strides[0], reduced.strides[0]];
   if (keptStride === width && reducedStride === 1) return { rows, width, order: "rows" };
@@ -106,13 +109,22 @@ class NodeMaker {
   #unary(of: UnaryOperation<Value>): [string, Expression, Record<string, Load>] {
     const exponent = new Map([["exponent", Expression.constant(of.exponent)]]);
     const expression = unaryExpression(of.name, of.choice).substitute(exponent);
-    return [`${unaryKey(of.name, of.choice)} ${of.exponent}`, expression, { x: wholeLoad(of.a.buffer, of.count, of.a.offset) }];
+    return [
+      `${unaryKey(of.name, of.choice)} ${of.exponent}`,
+      expression,
+      { x: wholeLoad(of.a.buffer, of.count, of.a.offset) },
+    ];
   }
 
   #binary(of: BinaryOperation<Value>): [string, Expression, Record<string, Load>] {
     const load = (operand: BinaryOperation<Value>["a"]): Load =>
       typeof operand === "number"
-        ? loadOf(this.#numberValue(operand), of.sizes, of.sizes.map(() => 0), 0)
+        ? loadOf(
+            this.#numberValue(operand),
+            of.sizes,
+            of.sizes.map(() => 0),
+            0,
+          )
         : loadOf(operand.buffer, of.sizes, operand.strides, operand.offset);
     return [binaryKey(of.name, of.choice), binaryExpression(of.name, of.choice), { x: load(of.a), y: load(of.b) }];
   }
@@ -160,7 +172,13 @@ class NodeMaker {
       this.#same.set(out, copied.value);
       return;
     }
-    const places = [...loads].map(([name, { value, sizes, strides, offset }]) => [name, value.id, sizes, strides, offset]);
+    const places = [...loads].map(([name, { value, sizes, strides, offset }]) => [
+      name,
+      value.id,
+      sizes,
+      strides,
+      offset,
+    ]);
     const constantKey = [...constants].map(([name, { value }]) => [name, value]);
     this.#keep(JSON.stringify([key, out.size, places, constantKey]), { kind: "map", out, loads, expression });
   }
@@ -182,7 +200,9 @@ class NodeMaker {
     const value = this.#canonical(of.a.buffer);
     if (reduced.sizes.length === 0) {
       const expression = name === "sum" ? Expression.input("x").times(scale) : Expression.input("x");
-      this.#addMap(of.out.buffer, `scaled ${scale}`, expression, { x: loadOf(value, kept.sizes, kept.strides, of.a.offset) });
+      this.#addMap(of.out.buffer, `scaled ${scale}`, expression, {
+        x: loadOf(value, kept.sizes, kept.strides, of.a.offset),
+      });
       return true;
     }
     const domain = domainOf(of);
@@ -201,7 +221,12 @@ class NodeMaker {
   #addProduct(of: MatmulOperation<Value>): void {
     const own = { ...of, a: this.#stored(of.a), b: this.#stored(of.b) };
     const { a, b, batch, m, n, k, transposeA, transposeB } = own;
-    const operands = [a, b].map(({ buffer, offset, leading, batchStrides }) => [buffer.id, offset, leading, batchStrides]);
+    const operands = [a, b].map(({ buffer, offset, leading, batchStrides }) => [
+      buffer.id,
+      offset,
+      leading,
+      batchStrides,
+    ]);
     const key = JSON.stringify(["product", operands, batch, m, n, k, transposeA, transposeB]);
     this.#keep(key, { kind: "product", out: of.out.buffer, of: own });
   }

@@ -1,4 +1,4 @@
-import { BufferOwner, write } from "../../bufferOwner.ts";
+import { type BufferOwner, write } from "../../bufferOwner.ts";
 import type { GpuDevice } from "../../device.ts";
 import { createKernelAtOnce } from "../../kernel.ts";
 import { writeStruct } from "../../layout.ts";

@@ -12,40 +12,62 @@ export type Stage = readonly Group[];
 const isDonated = (program: Program, value: Value): boolean =>
   value.source?.kind === "argument" && program.donated[value.source.index] === true;
 
-/** Whether a group can overwrite an argument with a result: it reads only what it then writes, and nobody reads after it. */
-function canReplace(program: Program, groups: readonly Group[], group: Group, argument: Value, result: Value): boolean {
-  const loads = group.nodes.flatMap((node) => loadsOf(node).filter(({ value }) => value === argument));
-  const [first] = group.nodes;
-  if (loads.length === 0 || !loads.every(isIdentity)) return false;
-  if (group.domain.width > 1 && group.byRow.has(result) !== (argument.size === group.domain.rows)) return false;
-  if (first!.kind === "product") {
-    const { a, b } = first!.of;
-    if ([a.buffer, b.buffer].some((value) => isDonated(program, value))) return false;
-  }
-  return groups.every((other) => other === group || !readsOfGroup(other).has(argument) || !dependsOn(other, group));
-}
+/** Decides which results are written over donated arguments. */
+class Replacing {
+  /** Arguments by the results that take their place. */
+  readonly found = new Map<Value, Value>();
+  readonly #program: Program;
+  readonly #groups: readonly Group[];
 
-/**
- * Results that are written over a donated argument of their size which they are computed from, by the result. Their groups then need
- * those that read the argument.
- */
-export function replacements(program: Program, groups: readonly Group[]): Map<Value, Value> {
-  const found = new Map<Value, Value>();
-  for (const argument of program.arguments) {
-    if (!isDonated(program, argument)) continue;
-    for (const result of resultValues(program)) {
-      const group = groups.find(({ nodes }) => nodes.some(({ out }) => out === result));
-      if (!group || found.has(result) || result.size !== argument.size) continue;
-      if (!canReplace(program, groups, group, argument, result)) continue;
-      found.set(result, argument);
-      for (const other of groups) {
-        if (other !== group && readsOfGroup(other).has(argument)) group.needs.add(other);
-      }
-      break;
+  constructor(program: Program, groups: readonly Group[]) {
+    this.#program = program;
+    this.#groups = groups;
+    for (const argument of program.arguments) if (isDonated(program, argument)) this.#replace(argument);
+  }
+
+  /** Finds the first result that can take the place of an argument. Its group then needs those that read the argument. */
+  #replace(argument: Value): void {
+    for (const result of resultValues(this.#program)) {
+      const group = this.#groups.find(({ nodes }) => nodes.some(({ out }) => out === result));
+      if (!group || this.found.has(result) || result.size !== argument.size) continue;
+      if (!this.#canReplace(group, argument, result)) continue;
+      this.found.set(result, argument);
+      for (const other of this.#readersOf(argument)) if (other !== group) group.needs.add(other);
+      return;
     }
   }
-  return found;
+
+  #readersOf(value: Value): Group[] {
+    return this.#groups.filter((group) => readsOfGroup(group).has(value));
+  }
+
+  /** Whether a product has an operand where donated arguments lie, to which its kernel cannot write. */
+  #readsDonated({ nodes: [first] }: Group, result: Value): boolean {
+    if (first!.kind !== "product") return false;
+    const { a, b } = first!.of;
+    return [a.buffer, b.buffer].some(
+      (value) => isDonated(this.#program, value) || this.found.has(value) || value === result,
+    );
+  }
+
+  /** A group overwrites an argument if it reads of it only what it then writes, and nobody reads it after that. */
+  #canReplace(group: Group, argument: Value, result: Value): boolean {
+    const { domain, byRow, nodes } = group;
+    const loads = nodes.flatMap((node) => loadsOf(node).filter(({ value }) => value === argument));
+    if (loads.length === 0 || !loads.every(isIdentity)) return false;
+    // Loops compute anew what those before them have, from what is in memory by then.
+    if (domain.width > 1 && (!byRow.has(result) || loads.length > 1)) return false;
+    if (this.#readsDonated(group, result)) return false;
+    // A product that reads the result must not itself write where donated arguments lie.
+    const writers = this.#groups.filter((one) => one.nodes.some(({ out }) => this.found.has(out)));
+    if (writers.some((writer) => this.#readsDonated(writer, result))) return false;
+    return this.#readersOf(argument).every((other) => other === group || !dependsOn(other, group));
+  }
 }
+
+/** Results that are written over a donated argument of their size which they are computed from: argument by result. */
+export const replacements = (program: Program, groups: readonly Group[]): ReadonlyMap<Value, Value> =>
+  new Replacing(program, groups).found;
 
 /** How many groups, one after another, wait for each. */
 function heightsOf(groups: readonly Group[]): Map<Group, number> {
