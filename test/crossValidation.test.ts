@@ -4,15 +4,18 @@ import { expect, test } from "vitest";
 import {
   acquire,
   adam,
+  type Checkpoint,
   createModel,
   crossValidate,
   type Dataset,
   dense,
+  type Device,
   type FloatArray,
   type Network,
   network,
   sgd,
 } from "../src/index.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "../src/data.ts";
 import { dealFolds } from "../src/model/folds.ts";
 import { dataOf } from "./support/nets.ts";
 import { createUniform } from "./support/random.ts";
@@ -177,6 +180,53 @@ test("a model cross-validates its network, keeps its parameters, and tells how i
   expect(apart[1]!.loss.mean).toBeNaN();
 });
 
+test.each<[string, () => Device]>([
+  ["reference", () => reference],
+  ["WebAssembly", () => wasm],
+  ["GPU", gpu],
+])("%s: resumed from any of its checkpoints, and after an abort, it gives the same numbers", async (_, device) => {
+  const data = dataOf(net, 33, 1);
+  const common = {
+    device: device(),
+    batchSize: 8,
+    epochs: 6,
+    folds: 3,
+    seeds: [3, 8],
+    settings: { learningRate: [0.1, 0.02] },
+    optimizer: adam(),
+    predictions: true,
+    metrics: ["mae"],
+  } as const;
+  const wanted = await crossValidate(net, data, common);
+  const states: Checkpoint[] = [];
+  const save = (state: Checkpoint): void => {
+    const content = { network: net, members: 12, checkpoint: state };
+    states.push(decodeCheckpoint(encodeCheckpoint(content), "state").checkpoint);
+  };
+  const kept = { ...common, checkpoint: { interval: { steps: 5 }, save } };
+  expect(await crossValidate(net, data, kept)).toEqual(wanted);
+  expect(states.map(({ step }) => step)).toEqual([5, 10, 15]);
+  // Where a signal ends it the newest state is handed out too.
+  const abort = new AbortController();
+  const cut: number[] = [];
+  const checkpoint = {
+    interval: { steps: 7 },
+    save: (state: Checkpoint): void => {
+      cut.push(state.step);
+      save(state);
+      abort.abort(new Error("enough"));
+    },
+  };
+  const aborted = crossValidate(net, data, { ...common, checkpoint, signal: abort.signal });
+  await expect(aborted).rejects.toThrow("enough");
+  expect(cut).toEqual([7, 7]);
+  for (const resume of states) expect(await crossValidate(net, data, { ...common, resume })).toEqual(wanted);
+  const other = { ...common, resume: states[0]! };
+  await expect(crossValidate(net, data, { ...other, splitSeed: 1 })).rejects.toEqual(invalid(/^train: resume: data/));
+  await expect(crossValidate(net, data, { ...other, seeds: [3, 9] })).rejects.toEqual(invalid(/perMember\.seed/));
+  await expect(crossValidate(net, data, { ...other, seeds: [3] })).rejects.toEqual(invalid(/^train: resume: /));
+});
+
 test("wrong options are told", async () => {
   const data = dataOf(net, 12, 1);
   const wrong = (options: unknown) =>
@@ -192,7 +242,10 @@ test("wrong options are told", async () => {
   );
   await wrong({ settings: { rate: [0.1] } }).toEqual(invalid(/rate/));
   await wrong({ settings: { seed: [0.1] } }).toEqual(invalid(/seed/));
-  await wrong({ validation: data }).toEqual(invalid(/^crossValidate: .*got validation; leave it out/));
-  await wrong({ perMember: {} }).toEqual(invalid(/got perMember; pass settings and seeds/));
+  await wrong({ validation: data }).toEqual(invalid(/^crossValidate: expected no validation: .*; leave it out/));
+  await wrong({ perMember: {} }).toEqual(invalid(/^crossValidate: expected no perMember: .*; pass settings and seeds/));
+  await wrong({ earlyStopping: { patience: 1 } }).toEqual(
+    invalid(/^crossValidate: expected no earlyStopping: .* rows it is scored on looks better than it is, got one;/),
+  );
   await wrong({ fold: 3 }).toEqual(invalid(/fold/));
 });

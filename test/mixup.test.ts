@@ -258,6 +258,8 @@ test("numbers of categories are not mixed, and folds not across", async () => {
   );
   using plain = await createModel(classes, { device: reference });
   await expect(plain.crossValidate(data, any({ mixup: { alpha: 0.2 } }))).rejects.toEqual(
-    invalid(/^crossValidate: expected options of trainings whose rows are held out in turn, got mixup; leave it out/),
+    invalid(
+      /^crossValidate: expected no mixup: rows that are held out would be mixed with others, got one; leave it out/,
+    ),
   );
 });

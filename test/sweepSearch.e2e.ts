@@ -2,8 +2,9 @@
 // was cut off goes on.
 
 import { existsSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
+import { checkpointsIn } from "../src/cli/checkpointFolder.ts";
 import { decodeCheckpoint, decodeModel } from "../src/data.ts";
 import { cars, folder, penguins, read, thalweg, trainPenguins, useFolder } from "./support/thalweg.ts";
 
@@ -226,12 +227,6 @@ describe("--folds", () => {
   test.each<[string, string[], RegExp]>([
     ["one setting", ["--seed", "1,2"], /--folds: expected settings that differ in learning rate, .* got one;/],
     ["patience", [...rates, "--patience", "3"], /--folds: expected no --patience beside it/],
-    [
-      "a checkpoint",
-      [...rates, "--checkpoint", "ck"],
-      /--checkpoint: expected no --folds beside it: cross-validation keeps no state/,
-    ],
-    ["a run that goes on", [...rates, "--resume"], /--resume: expected no --folds beside it/],
     ["one fold", [...rates, "--folds", "1"], /--folds: expected an integer ≥ 2, got "1"/],
   ])("%s: an error in one line", async (_, flags, message) => {
     const { code, stderr } = await thalweg([...sweepPenguins, "--folds", "4", ...flags, "--quiet"]);
@@ -360,4 +355,62 @@ describe("--checkpoint and --resume", () => {
     expect(read("killed.csv")).toEqual(read("quiet.csv"));
     expect(read("killed.safetensors")).toEqual(read("quiet.safetensors"));
   });
+
+  test("--folds, killed by kill -9 again and again in both of its parts, ends in the bytes of an undisturbed one", async () => {
+    const flags = [...rates, "--members", "3", "--epochs", "700", "--folds", "3", "--seed", "1,2", "--metrics", "f1"];
+    const undisturbed = [...sweepPenguins, ...flags, "--json", "--quiet", ...outputs("calm")];
+    const { stdout } = await thalweg(undisturbed);
+    const kept = ["--checkpoint", "folds", "--every", "5"];
+    const resume = ["sweep", penguins, "--resume", "folds"];
+    const parts: Record<string, number> = {};
+    for (const [at, after] of ["mean loss ", "mean loss ", "/700  loss ", "/700  loss "].entries()) {
+      const begin = at === 0 ? [...sweepPenguins, ...flags, ...kept, ...outputs("stormy")] : resume;
+      expect((await thalweg(begin, { interrupt: { after, signals: ["SIGKILL"] } })).code).toBe(null);
+      const [newest] = checkpointsIn(join(folder, "folds"));
+      const { members, run: saved } = decodeCheckpoint(read(relative(folder, newest!.file)), "c");
+      const part = saved["phase"] === "folds" ? "folds" : "winner";
+      expect(members).toBe(part === "folds" ? 18 : 1);
+      parts[part] = (parts[part] ?? 0) + 1;
+    }
+    const run = await thalweg([...resume, "--verify", "--json", "--quiet"]);
+    expect(parts).toEqual({ folds: expect.any(Number), winner: expect.any(Number) });
+    const { crossValidation, winner, verification } = JSON.parse(run.stdout);
+    expect([run.code, verification.passed]).toEqual([0, true]);
+    expect({ crossValidation, winner }).toEqual({
+      crossValidation: JSON.parse(stdout).crossValidation,
+      winner: JSON.parse(stdout).winner,
+    });
+    expect(read("stormy.csv")).toEqual(read("calm.csv"));
+    expect(read("stormy.safetensors")).toEqual(read("calm.safetensors"));
+    const longer = await thalweg(["sweep", penguins, "--resume", "folds", "--epochs", "800", "--quiet"]);
+    expect([longer.code, longer.stderr]).toEqual([2, expect.stringMatching(/--epochs: expected 700, as in the run/)]);
+  });
+
+  test.skipIf(process.platform === "win32").each([
+    ["train", ["--folds", "3"]],
+    ["sweep", ["--folds", "3", ...rates, "--members", "3"]],
+  ])(
+    "%s: SIGINT while it cross-validates keeps the trainings, and the line that resumes goes on with them",
+    async (command, flags) => {
+      const own = [command, penguins, "--target", "Species", ...wasm, ...flags, "--epochs", "1500"];
+      const interrupt = { after: "steps/s", signals: ["SIGINT"] } as const;
+      const out = ["--output", "cv.safetensors", "--json"];
+      const cut = await thalweg([...own, ...out], { interrupt });
+      expect([cut.code, cut.stderr]).toEqual([
+        130,
+        expect.stringMatching(
+          new RegExp(
+            `interrupted in cross-validation, .*; to go on: thalweg ${command} \\S+penguins\\.json --resume\\n$`,
+          ),
+        ),
+      ]);
+      const resumed = await thalweg([command, penguins, "--resume", "--json", "--quiet"]);
+      expect(resumed).toMatchObject({ code: 0, stderr: "" });
+      const bytes = read("cv.safetensors");
+      const calm = await thalweg([...own, ...out, "--quiet", "--force"]);
+      expect(JSON.parse(resumed.stdout).crossValidation).toEqual(JSON.parse(calm.stdout).crossValidation);
+      expect(bytes).toEqual(read("cv.safetensors"));
+      expect(stateRuns()).toEqual([]);
+    },
+  );
 });

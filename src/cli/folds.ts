@@ -1,6 +1,7 @@
 import type { Command } from "commander";
-import { type PredictionScore, scorePredictions, toPredictions } from "../data.ts";
+import { type PredictionScore, type SavedCheckpoint, scorePredictions, toPredictions } from "../data.ts";
 import {
+  type Checkpoint,
   crossValidate,
   type CrossValidation,
   type CrossValidationOptions,
@@ -11,7 +12,6 @@ import {
 } from "../node.ts";
 import { Stop } from "./exitCodes.ts";
 import { integer } from "./flags.ts";
-import type { Interrupts } from "./interrupts.ts";
 import { counted, grouped, percent, short } from "./numbers.ts";
 import { createProgressView, type ProgressView } from "./progress.ts";
 import { judgingFlagsOf, type StoppingFlags } from "./stopping.ts";
@@ -112,26 +112,53 @@ function measuresOf(scores: readonly PredictionScore[], { settings }: CrossValid
   return [...columns, ...others];
 }
 
-/** Shows the progress of a cross-validation. @throws Stop where a signal ends it */
+/** What a checkpoint of a run with folds says of them. */
+export interface FoldStage {
+  /** The trainings of the cross-validation go on. */
+  readonly phase?: "folds";
+  /** Its outcome, once it has ended: the model is trained on all rows. */
+  readonly crossValidation?: unknown;
+}
+
+/** Whether a run was cut off while it was cross-validated. */
+export const isInFolds = (saved: SavedCheckpoint | undefined): boolean => saved?.run["phase"] === "folds";
+
+/** Where a cross-validation keeps its state, and shows how it goes. */
+interface Watched extends Pick<Session, "interrupts" | "checkpointing"> {
+  readonly view: ProgressView;
+  /** That of the run that goes on. */
+  readonly resume: Checkpoint | undefined;
+}
+
+type ShownOptions = Pick<CrossValidationOptions, "signal" | "onProgress" | "checkpoint" | "resume">;
+
+/** Shows the progress of a cross-validation, and keeps its state. @throws Stop where a signal ends it */
 export async function validateFolds(
-  view: ProgressView,
-  interrupts: Interrupts,
-  validate: (shown: Pick<CrossValidationOptions, "signal" | "onProgress">) => Promise<CrossValidation>,
+  { view, interrupts, checkpointing, resume }: Watched,
+  validate: (shown: ShownOptions) => Promise<CrossValidation>,
 ): Promise<CrossValidation> {
-  const signal = interrupts.begin(() => undefined);
+  const hint = (): string | undefined => checkpointing?.command && `to go on: ${checkpointing.command}`;
+  const signal = interrupts.begin(hint);
   try {
-    return await validate({ signal, onProgress: (progress) => view.show(progress) });
+    return await validate({
+      signal,
+      onProgress: (progress) => view.show(progress),
+      ...(checkpointing && { checkpoint: checkpointing.option }),
+      ...(resume && { resume }),
+    });
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new Stop("interrupted in cross-validation, before a model was trained", interrupts.exitCode);
+    await checkpointing?.settled();
+    const where = ["interrupted in cross-validation, before a model was trained", hint()];
+    throw new Stop(where.filter((part) => part !== undefined).join("; "), interrupts.exitCode);
   } finally {
     view.end();
   }
 }
 
 /** Cross-validates, and tells mean and deviation of every metric. @returns what --json tells of it */
-export async function tellFolds(session: Session<TrainFlags>, asked: MetricOptions) {
-  const { flags, model, prepared, options, output, interrupts } = session;
+export async function tellFolds(session: Session<TrainFlags>, asked: MetricOptions, resume?: Checkpoint) {
+  const { flags, model, prepared, options, output } = session;
   const { folds, members, initializer } = flags;
   const { validation: _, earlyStopping: __, resume: ___, ...ofTraining } = options;
   const rows = prepared.trainingRows;
@@ -141,7 +168,7 @@ export async function tellFolds(session: Session<TrainFlags>, asked: MetricOptio
     `${grouped(folds!)} of ${each === rows / folds! ? "" : "up to "}${counted(each, "row")}, ${counted(folds! * members, "training")} side by side`,
   );
   const view = createProgressView(output, { epochs: flags.epochs });
-  const validated = await validateFolds(view, interrupts, (shown) =>
+  const validated = await validateFolds({ ...session, view, resume }, (shown) =>
     crossValidate(model.network, prepared.training, {
       ...ofTraining,
       ...asked,

@@ -86,7 +86,7 @@ function shown(value: unknown): string {
   return String((value as { readonly text?: unknown } | null | undefined)?.text ?? value ?? "none");
 }
 
-/** A run of which more epochs are wanted goes on; with rungs, which follow from its length, it would be another. */
+/** A run of which more epochs are wanted goes on; with rungs, or settings that are compared by folds, which follow from its length, it would be another. */
 const isLonger = (
   key: string,
   own: Readonly<Record<string, unknown>>,
@@ -95,7 +95,8 @@ const isLonger = (
   key === "epochs" &&
   Number(own[key]) > Number(saved[key]) &&
   saved["halving"] === undefined &&
-  saved["hyperband"] === undefined;
+  saved["hyperband"] === undefined &&
+  (saved["folds"] === undefined || saved["splitSeed"] === undefined);
 
 /**
  * The options of a run, and over them what was typed now, where that changes nothing of what is computed.

@@ -128,10 +128,16 @@ interface Prospect extends Pick<
   readonly place: CheckpointPlace | undefined;
 }
 
-async function prospect(name: string, { flags: typed, interrupts, isTyped }: SweepCall): Promise<Prospect> {
+/** What was typed, or with `--resume` the options of the run. */
+async function begin(name: string, { flags: typed, interrupts, isTyped }: SweepCall) {
   const output = createOutput(typed);
   const run = typed.resume === undefined ? undefined : await resume(output, name, { flags: typed, command, isTyped });
-  const { flags, saved: resumed } = run ?? { flags: typed, saved: undefined };
+  return { output, interrupts, resumed: run, flags: run?.flags ?? typed };
+}
+
+async function prospect(name: string, begun: Awaited<ReturnType<typeof begin>>): Promise<Prospect> {
+  const { output, interrupts, resumed: run, flags } = begun;
+  const resumed = run?.saved;
   const plan = planSweep(flags, flags.splitSeed, hyperbandNetworks(flags));
   const place = claimCheckpoints({ flags, table: name, resumed: run?.file, command });
   const ofAll = optionsOf(flags, plan);
@@ -161,11 +167,12 @@ function checkpointingOf(
 
 /** `thalweg sweep FILE`: wrong flags and data are told before a device is opened. */
 export async function sweep(name: string, call: SweepCall): Promise<void> {
-  if (call.flags.folds !== undefined) {
+  const begun = await begin(name, call);
+  if (begun.flags.folds !== undefined) {
     const { sweepFolds } = await import("./sweepFolds.ts");
-    return sweepFolds(name, call.flags, call.interrupts);
+    return sweepFolds(name, begun);
   }
-  const known = await prospect(name, call);
+  const known = await prospect(name, begun);
   const { flags, output, plan, network, options, resumed, table } = known;
   const device = await openDevice(output, flags.device);
   try {

@@ -1,6 +1,7 @@
-import { type Prepared, requireMetrics } from "../data.ts";
+import { type CheckpointToSave, type Prepared, requireMetrics, type SavedCheckpoint } from "../data.ts";
 import {
   type AnyNetwork,
+  type Checkpoint,
   createModel,
   crossValidate,
   type CrossValidation,
@@ -9,18 +10,20 @@ import {
   InvalidInput,
   type Model,
 } from "../node.ts";
+import { Checkpointing, type CheckpointPlace, claimCheckpoints } from "./checkpointing.ts";
 import { describeData, describeDevice, describeNetwork } from "./describe.ts";
-import { exitCodes, messageOf, Stop } from "./exitCodes.ts";
+import { exitCodeOf, exitCodes, messageOf, Stop } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
-import { validateFolds, withFolds } from "./folds.ts";
+import { type FoldStage, isInFolds, validateFolds, withFolds } from "./folds.ts";
 import { halvingOf } from "./halving.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { metricOptions } from "./metrics.ts";
 import { counted, grouped } from "./numbers.ts";
-import { createOutput, type Output } from "./output.ts";
+import type { Output } from "./output.ts";
 import { describeKept, describeOutputs, type OutputFile } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
+import { inOwnWords, keptFlags, type Resumed, tellOtherDevice } from "./resume.ts";
 import { stoppingOf } from "./stopping.ts";
 import { planSweep, type SweepPlan } from "./sweepPlan.ts";
 import {
@@ -71,11 +74,6 @@ function refuseOthers(flags: SweepFlags): void {
   const none = { validation: undefined };
   halvingOf(flags, none);
   stoppingOf({ ...flags, members: 1 }, none);
-  const names = ["resume", "checkpoint", "every", "keep"] as const;
-  const wrong = names.find((name) => flags[name] !== undefined && flags[name] !== false);
-  if (wrong === undefined) return;
-  const expected = "no --folds beside it: cross-validation keeps no state";
-  throw new InvalidInput({ place: `--${wrong}`, expected, got: "both", fix: "leave one of them out" });
 }
 
 /** Settings without the seed, which every one is trained with. */
@@ -92,9 +90,17 @@ function planSettings(flags: SweepFlags): SweepPlan {
   throw new InvalidInput({ place: "--folds", expected, got: "one", fix });
 }
 
+/** What is told of the settings: a checkpoint of the training that follows has it. */
+type Validated = Pick<CrossValidation, "settings" | "trainingRows" | "diverged">;
+
 /** What a sweep by folds is made of. */
-interface FoldSweep extends ComparedSettings {
-  readonly interrupts: Interrupts;
+interface FoldSweep extends ComparedSettings, Pick<Session, "interrupts" | "checkpointing" | "table" | "file"> {
+  /** Where the table of the settings goes. */
+  readonly csv: OutputFile | undefined;
+  /** The run that goes on. */
+  readonly resumed: SavedCheckpoint | undefined;
+  /** What checkpoints say of the folds from now on. */
+  readonly enter: (stage: FoldStage) => void;
   readonly prepared: Prepared;
   readonly network: AnyNetwork;
   readonly device: Device;
@@ -120,12 +126,15 @@ function describeSweep({ output, flags, plan, seeds, prepared }: FoldSweep): voi
 }
 
 /** Trains all of them. */
-async function validate(sweep: FoldSweep): Promise<CrossValidation> {
-  const { flags, output, interrupts, prepared, network, device, plan, seeds } = sweep;
+async function validate(sweep: FoldSweep): Promise<Validated> {
+  const { flags, output, prepared, network, device, plan, seeds, resumed, enter } = sweep;
+  const known = resumed?.run["crossValidation"] as Validated | undefined;
+  if (known) return known;
+  enter({ phase: "folds" });
   const { initializer } = flags;
   const { perMember: _, seed: __, ...ofAll } = optionsOf(flags, plan);
   const view = createProgressView(output, { epochs: flags.epochs, lossName: "mean loss" });
-  return validateFolds(view, interrupts, (shown) =>
+  return validateFolds({ ...sweep, view, resume: resumed?.checkpoint }, (shown) =>
     crossValidate(network, prepared.training, {
       ...ofAll,
       ...metricOptions(flags, prepared.preprocessing),
@@ -180,7 +189,9 @@ async function conclude(
     throw new Stop(`${outcome.lost.message}; the model as it was copied last is in ${session.file.path}`, exitCode);
   }
   const heldOut = await scoreHeldOut(session);
-  const verified = isVerified(flags) ? await verify(session, outcome, initial) : undefined;
+  const { resume: _, ...wholeRun } = session.options; // all steps are checked, those before a resumption too
+  const whole = { ...session, options: wholeRun };
+  const verified = isVerified(flags) ? await verify(whole, outcome, initial) : undefined;
   output.result("saved", written);
   const exitCode = refused === undefined ? exitCodeOfChecks(verified) : exitCodes.failed[0];
   output.record({ ...record, heldOut, ...verified, exitCode });
@@ -200,59 +211,93 @@ function writeTable(output: Output, csv: OutputFile, text: string): string | und
 }
 
 /** Ranks the settings, and trains the best. */
-async function compare(
-  sweep: FoldSweep,
-  { table, file, csv }: Pick<Session, "table" | "file"> & { readonly csv: OutputFile | undefined },
-) {
-  const { flags, output, interrupts, prepared, network, device, plan, seeds } = sweep;
-  const validated = await validate(sweep);
-  const ranking = rankSettings(validated.settings);
+async function compare(sweep: FoldSweep): Promise<void> {
+  const { flags, output, interrupts, prepared, network, device, plan, seeds, table, file, csv, checkpointing } = sweep;
+  const { settings, trainingRows, diverged } = await validate(sweep);
+  const validated = { settings, trainingRows, diverged };
+  const ranking = rankSettings(settings);
   const winner = ranking[0]!;
-  if (!Number.isFinite(validated.settings[winner]!.loss.mean))
+  if (!Number.isFinite(settings[winner]!.loss.mean))
     throw new Stop("every setting has diverged in a training, no model was saved", exitCodes.diverged[0]);
-  tellSettings(sweep, validated.settings, ranking);
-  const refused = csv && writeTable(output, csv, csvOfSettings(validated.settings, ranking));
+  tellSettings(sweep, settings, ranking);
+  const refused = csv && writeTable(output, csv, csvOfSettings(settings, ranking));
+  sweep.enter({ crossValidation: validated });
+  const resume = isInFolds(sweep.resumed) ? undefined : sweep.resumed?.checkpoint;
   const seed = seeds[0]!;
   output.result("training", `setting ${winner} with seed ${seed} on all rows`);
   const { initializer } = flags;
   const onLost = (why: string): void => output.info("", lostNote(why));
-  const model: Model<AnyNetwork> = await createModel(network, {
-    device,
-    seed,
-    onLost,
-    ...(initializer && { initializer }),
-  });
-  const options = { ...optionsOf(flags, plan, winner), seed };
-  const session: Session<SweepFlags> = { flags, output, interrupts, table, prepared, options, model, file };
+  const begun = { device, seed, onLost, ...(initializer && { initializer }) };
+  const model: Model<AnyNetwork> = await createModel(network, begun);
+  const options = { ...optionsOf(flags, plan, winner), seed, ...(resume && { resume }) };
+  const known = { flags, output, interrupts, table, prepared, options, model, file, checkpointing };
   try {
     const told = { winner, crossValidation: recordOfSettings(sweep, validated, ranking), csv: flags.csv };
-    await conclude(session, await trainWinner(session), { told, refused });
+    await conclude(known, await trainWinner(known), { told, refused });
   } finally {
     model.dispose();
   }
 }
 
+/** States of the run: of all trainings of the cross-validation, then of the one on all rows. */
+function checkpointingOf(
+  { flags, output, prepared, network, device }: Pick<FoldSweep, "flags" | "output" | "prepared" | "network" | "device">,
+  { name, place }: { readonly name: string; readonly place: CheckpointPlace | undefined },
+): Pick<FoldSweep, "checkpointing" | "enter"> {
+  let stage: FoldStage = {};
+  const { preprocessing } = prepared;
+  const contentOf = (checkpoint: Checkpoint): CheckpointToSave => {
+    const run = { command, flags: keptFlags(flags), device: device.name, ...stage };
+    return { network, members: checkpoint.bestSteps.length, checkpoint, preprocessing, run };
+  };
+  const say = (text: string): void => output.info("", text);
+  return {
+    checkpointing: place && new Checkpointing({ flags, table: name, command, place, contentOf, say }),
+    enter(entered) {
+      stage = entered;
+    },
+  };
+}
+
+const command = "sweep";
+
+/** A run with folds: new, or one that goes on. */
+interface FoldRun {
+  readonly output: Output;
+  readonly interrupts: Interrupts;
+  readonly flags: SweepFlags;
+  readonly resumed: Resumed<SweepFlags> | undefined;
+}
+
 /** `thalweg sweep FILE --folds K`: wrong flags and data are told before a device is opened. */
-export async function sweepFolds(place: string, typed: SweepFlags, interrupts: Interrupts): Promise<void> {
-  const output = createOutput(typed);
-  const flags = withFolds(typed);
+export async function sweepFolds(name: string, { output, interrupts, ...run }: FoldRun): Promise<void> {
+  const flags = withFolds(run.flags);
   refuseOthers(flags);
   const [plan, seeds] = [planSettings(flags), seedsOf(flags.seed)];
-  const file = claimModel(place, flags);
-  const csv = claimTable(place, flags, file);
-  const table = await readTableFile(output, place, readOptionsForTraining(flags));
+  const place = claimCheckpoints({ flags, table: name, resumed: run.resumed?.file, command });
+  const file = claimModel(name, flags);
+  const csv = claimTable(name, flags, file);
+  const table = await readTableFile(output, name, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.splitSeed);
-  requireMetrics("sweep", flags.metrics ?? [], prepared.preprocessing);
+  requireMetrics(command, flags.metrics ?? [], prepared.preprocessing);
   const network = networkOf(flags, prepared.preprocessing);
   const device = await openDevice(output, flags.device);
-  const sweep = { flags, output, interrupts, prepared, network, device, plan, seeds };
+  const resumed = run.resumed?.saved;
+  const known = { flags, output, prepared, network, device };
+  const kept = checkpointingOf(known, { name, place });
+  const sweep = { ...known, ...kept, interrupts, plan, seeds, table, file, csv, resumed };
   try {
     describeDevice(output, device);
     describeData(output, table, prepared, flags.splitSeed);
     describeNetwork(output, network, plan.members * seeds.length * flags.folds!);
     describeOutputs(output, csv ? [file, csv] : [file], flags.force ?? false);
+    if (kept.checkpointing?.description) output.info("saving", kept.checkpointing.description);
     describeSweep(sweep);
-    await compare(sweep, { table, file, csv });
+    tellOtherDevice(output, resumed, device);
+    await compare(sweep);
+  } catch (error) {
+    if (exitCodeOf(error) === exitCodes.diverged[0]) await kept.checkpointing?.end(); // it would diverge again
+    throw inOwnWords(error, table);
   } finally {
     device.dispose();
   }

@@ -91,7 +91,7 @@ export function tellSettings(
 /** What --json tells of the comparison. */
 export function recordOfSettings(
   { flags, plan, seeds }: ComparedSettings,
-  { settings, trainingRows, diverged }: CrossValidation,
+  { settings, trainingRows, diverged }: Pick<CrossValidation, "settings" | "trainingRows" | "diverged">,
   ranking: readonly number[],
 ) {
   const best = ranking.slice(0, flags.top).map((at, rank) => {

@@ -1,4 +1,4 @@
-import { type Prepared, type Preprocessing, requireMetrics } from "../data.ts";
+import { type Prepared, type Preprocessing, requireMetrics, type SavedCheckpoint } from "../data.ts";
 import {
   type AnyNetwork,
   type Checkpoint,
@@ -13,7 +13,7 @@ import { Checkpointing, claimCheckpoints } from "./checkpointing.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodeOf, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
-import { tellFolds, withFolds } from "./folds.ts";
+import { type FoldStage, isInFolds, tellFolds, withFolds } from "./folds.ts";
 import { claimHistory } from "./historyFile.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { metricOptions } from "./metrics.ts";
@@ -164,6 +164,18 @@ function tellDone({ output, options }: Session<TrainFlags>, { last }: Outcome): 
   return true;
 }
 
+/** Cross-validates where `--folds` asks for it; of a run that was cut off later, what it has told. */
+async function foldsOf(
+  session: Session<TrainFlags>,
+  resumed: SavedCheckpoint | undefined,
+  inFolds: Checkpoint | undefined,
+): Promise<Before["folds"]> {
+  const { flags, prepared } = session;
+  if (flags.folds === undefined) return undefined;
+  if (resumed && !inFolds) return resumed.run["crossValidation"] as Before["folds"];
+  return tellFolds(session, metricOptions(flags, prepared.preprocessing), inFolds);
+}
+
 const command = "train";
 
 interface TrainCall {
@@ -205,27 +217,27 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   requireFitting(flags, prepared);
   const device = await openDevice(output, flags.device);
   try {
-    const checkpoint = resumed?.saved.checkpoint;
+    const inFolds = isInFolds(resumed?.saved) ? resumed?.saved.checkpoint : undefined;
+    const checkpoint = inFolds ? undefined : resumed?.saved.checkpoint;
     const view = viewOf(output, flags, files);
     const say = (text: string): void => output.info("", text);
     const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => say(lostNote(why)) };
     const model = await createTrainingModel(flags, prepared.preprocessing, start);
     const options = { ...optionsOf(flags, prepared, optimizer), ...(checkpoint && { resume: checkpoint }) };
-    const { network, members } = model;
+    const { network } = model;
     const { preprocessing } = prepared;
+    let stage: FoldStage = { phase: "folds" };
     const contentOf = (state: Checkpoint) => {
-      const run = { flags: keptFlags(flags), device: device.name };
-      return { network, members, checkpoint: state, preprocessing, run };
+      const run = { flags: keptFlags(flags), device: device.name, ...stage };
+      return { network, members: state.bestSteps.length, checkpoint: state, preprocessing, run };
     };
     const checkpointing = place && new Checkpointing({ flags, table: file, place, command, contentOf, say });
     const session = { flags, output, interrupts, table, prepared, options, model, ...files, checkpointing };
     try {
       await announce(session, device);
       tellOtherDevice(output, resumed?.saved, device);
-      const folds =
-        flags.folds !== undefined && !resumed
-          ? await tellFolds(session, metricOptions(flags, preprocessing))
-          : undefined;
+      const folds = await foldsOf(session, resumed?.saved, inFolds);
+      stage = { ...(folds && { crossValidation: folds }) };
       const initialParameters = isVerified(flags) ? await model.readParameters() : undefined;
       const outcome = await runTraining(session, view);
       const before = tellDone(session, outcome) ? undefined : initialParameters; // no step is left to verify

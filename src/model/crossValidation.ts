@@ -1,7 +1,7 @@
 import type { Device } from "../backend/device.ts";
 import type { Dataset, Executor, FloatArray, PerMember } from "../backend/executor.ts";
 import { RecoveringExecutor } from "../backend/recoveringExecutor.ts";
-import { InvalidInput } from "../errors.ts";
+import { InvalidInput, NonFinite } from "../errors.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName, requireSeed, requireSeeds } from "../graph/initializers.ts";
 import { requireInteger } from "../graph/network.ts";
@@ -12,23 +12,26 @@ import type { MetricOptions } from "./measure.ts";
 import { evaluate } from "./metrics.ts";
 import { planTraining, type TrainOptions, type TrainPlan } from "./options.ts";
 import { probabilitiesOf } from "./probabilities.ts";
-import { type Progress, Trainer } from "./trainer.ts";
+import type { Progress } from "./progress.ts";
+import { Trainer } from "./trainer.ts";
 
-/** Options of a training that mean nothing, or another thing, where rows are held out in turn. */
-const refused = [
-  "validation",
-  "earlyStopping",
-  "reduceOnPlateau",
-  "halving",
-  "mixup",
-  "resume",
-  "checkpoint",
-  "perMember",
-  "logInterval",
-] as const;
+/** Options of a training that mean nothing, or another thing, where rows are held out in turn, and why. */
+const reasons = {
+  validation: "the rows of a fold are its validation rows",
+  earlyStopping: "a training that is stopped by the rows it is scored on looks better than it is",
+  reduceOnPlateau: "a training whose rate follows the rows it is scored on looks better than it is",
+  halving: "settings that are chosen by the rows they are scored on look better than they are",
+  mixup: "rows that are held out would be mixed with others",
+  perMember: "members are folds, seeds and settings",
+  logInterval: "onProgress says how it goes",
+} as const;
+type Refused = keyof typeof reasons;
 
-/** How often, and by what, a network is cross-validated; and the options of every training. */
-export interface CrossValidationOptions extends Omit<TrainOptions, (typeof refused)[number]> {
+/**
+ * How often, and by what, a network is cross-validated; and the options of every training. `checkpoint` hands out the state of all trainings,
+ * also where the signal or a lost device ends them; `resume` goes on from it, to the same bits.
+ */
+export interface CrossValidationOptions extends Omit<TrainOptions, Refused> {
   /** Parts that the rows are dealt to; each is held out once. Default 5, from 2 to the number of rows. */
   readonly folds?: number;
   /** Whether every fold has its share of each class; default: where the targets are classes. */
@@ -209,16 +212,11 @@ const ownNames = [
 
 /** The options of every training, alone. */
 function trainOptionsOf(options: CrossValidationOptions): TrainOptions {
-  const wrong = refused.find((name) => (options as TrainOptions)[name] !== undefined);
+  const wrong = (Object.keys(reasons) as Refused[]).find((name) => (options as TrainOptions)[name] !== undefined);
   if (wrong === undefined)
     return Object.fromEntries(Object.entries(options).filter(([name]) => !ownNames.includes(name)));
   const fix = wrong === "perMember" ? "pass settings and seeds" : "leave it out";
-  throw new InvalidInput({
-    place: "crossValidate",
-    expected: "options of trainings whose rows are held out in turn",
-    got: wrong,
-    fix,
-  });
+  throw new InvalidInput({ place: "crossValidate", expected: `no ${wrong}: ${reasons[wrong]}`, got: "one", fix });
 }
 
 /** Trains to the end. @returns the step at which each member diverged; −1 where it did not */
@@ -231,6 +229,10 @@ async function trainAll(
   try {
     for await (const progress of trainer.events()) onProgress?.(progress);
     return trainer.results!.nonFiniteSteps;
+  } catch (error) {
+    const { checkpoint } = trainer; // there is no model whose state could be read later
+    if (checkpoint && !(error instanceof NonFinite)) await training.checkpoint?.save(checkpoint);
+    throw error;
   } finally {
     trainer.dispose();
   }
@@ -277,7 +279,7 @@ export async function startCrossValidation(
   const executor = await RecoveringExecutor.open({ device, network, members, recovers: true });
   try {
     const drawn = { seed: perMember.seed, members, ...(initializer && { initializer }) };
-    executor.writeParameters(initialize(network, drawn));
+    executor.writeParameters(training.settings.resume?.parameters ?? initialize(network, drawn));
     const stopped = await trainAll(executor, training, onProgress);
     const scored = await scoreFolds(executor, data, { plan, folds, wanted: options });
     return {
