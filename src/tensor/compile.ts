@@ -1,5 +1,6 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import { requireInteger } from "../graph/network.ts";
+import type { Compiled } from "./compiled.ts";
 
 export interface CompileOptions {
   /**
@@ -7,13 +8,6 @@ export interface CompileOptions {
    * place. Default: none.
    */
   readonly donate?: readonly number[];
-}
-
-/** A function of tensors that was traced and runs as a whole. */
-export interface Compiled<A extends readonly unknown[], R> {
-  (...args: A): R;
-  /** Frees what it holds on devices; results stay. It may be called again, and is traced anew. */
-  dispose(): void;
 }
 
 /**

@@ -11,7 +11,6 @@ import {
   type RunnableProgram,
 } from "../backend/program.ts";
 import { sameShape, showShape } from "../backend/shape.ts";
-import type { Compiled } from "./compile.ts";
 import { inScope } from "./scope.ts";
 import { backendOf, releaseStorage, type Storage, tracing } from "./storage.ts";
 import { isRecording } from "./tape.ts";
@@ -20,6 +19,13 @@ import { partsOf, type Tensor, tensorOver } from "./tensor.ts";
 import { requireSynchronous } from "./tidy.ts";
 import { TracingBackend } from "./tracer.ts";
 import { mapTensors, structureOf } from "./tree.ts";
+
+/** A function of tensors that was traced and runs as a whole. */
+export interface Compiled<A extends readonly unknown[], R> {
+  (...args: A): R;
+  /** Frees what it holds on devices; results stay. It may be called again, and is traced anew. */
+  dispose(): void;
+}
 
 type AnyFunction = (...args: never[]) => unknown;
 
