@@ -190,7 +190,7 @@ describe.skipIf(process.platform === "win32")("signals", () => {
   ] as const)("the first %s saves the model and exits %i", async (signal, exitCode) => {
     const { code, stdout, stderr } = await thalweg(long, { interrupt: { after: "training", signals: [signal] } });
     expect(code).toBe(exitCode);
-    expect(stderr).toMatch(/the model as it was is in long\.safetensors; to go on: thalweg train \S+ --resume\n$/);
+    expect(stderr).toMatch(/the current model is in long\.safetensors; to resume: thalweg train \S+ --resume\n$/);
     expect(stdout).toMatch(/^saved +long\.safetensors/);
     expect(decodeModel(read("long.safetensors"), "m").training).toMatchObject({ finished: false });
     const predicted = await thalweg(["predict", "long.safetensors", penguins, ...cpu]);

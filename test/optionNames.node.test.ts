@@ -46,8 +46,8 @@ test("options of the table, of divergence and of the device", () => {
   expect(messageOf(new InvalidInput(fault("train: step 3", remedy)))).toContain(
     "lower --learning-rate (it is 3) or --momentum (0.9, which makes steps 10 times as long) or --weight-decay (1)",
   );
-  const device = new NoDevice(fault("acquire: device gpu", "use auto to take what there is"));
-  expect(messageOf(device)).toBe("--device gpu: expected x, got y; use --device auto to take what there is");
+  const device = new NoDevice(fault("acquire: device gpu", "use auto to get an available device"));
+  expect(messageOf(device)).toBe("--device gpu: expected x, got y; use --device auto to get an available device");
 });
 
 test("names of the user's stay as they are", () => {

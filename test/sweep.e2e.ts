@@ -184,7 +184,7 @@ test.skipIf(process.platform === "win32")(
     });
     expect(code).toBe(130);
     expect(stderr).toMatch(
-      /the model as it was is in long\.safetensors; to go on: thalweg sweep \S+penguins\.json --resume\n$/,
+      /the current model is in long\.safetensors; to resume: thalweg sweep \S+penguins\.json --resume\n$/,
     );
     expect(stdout).toMatch(/^best .*\n[^]*\nsaved +long\.safetensors \(.*\), member \d\n/);
     expect(decodeModel(read("long.safetensors"), "m").training).toMatchObject({ finished: false });

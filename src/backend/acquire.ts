@@ -53,17 +53,17 @@ async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<D
 /** How a device was opened, for when it is lost. */
 const openings = new WeakMap<Device, AcquireOptions>();
 
-const handedIn = "it was handed in as gpuDevice, which has to be a function to be opened again";
+const handedIn = "it was passed as gpuDevice; pass a function to have it reopened";
 
 async function open(choice: DeviceChoice, options: AcquireOptions): Promise<Device> {
-  if (choice === "reference") return openReference("the float64 reference was asked for");
-  if (choice === "cpu") return openCpu("the CPU was asked for");
-  const opened = choice === "wasm" ? await openWasm("WebAssembly was asked for") : await openGpu(choice, options);
+  if (choice === "reference") return openReference("the float64 reference was requested");
+  if (choice === "cpu") return openCpu("the CPU was requested");
+  const opened = choice === "wasm" ? await openWasm("WebAssembly was requested") : await openGpu(choice, options);
   if (typeof opened !== "string") return opened;
   if (choice === "auto" && !options.gpuDevice) return openCpu(opened);
   const place = `acquire: device ${choice}`;
   const expected = choice === "wasm" ? "WebAssembly with SIMD" : `a ${choice} adapter`;
-  throw new NoDevice({ place, expected, got: opened, fix: "use auto to take what there is" });
+  throw new NoDevice({ place, expected, got: opened, fix: "use auto to get an available device" });
 }
 
 /**

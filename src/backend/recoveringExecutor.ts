@@ -257,9 +257,9 @@ export class RecoveringExecutor implements Executor {
     this.#waits.end(
       new Disposed({
         place: "model",
-        expected: "a model that lives until what it computes is done",
-        got: "dispose() before that",
-        fix: "end a training by its signal, and await what is under way, then dispose the model",
+        expected: "no dispose() before the running computation ends",
+        got: "dispose()",
+        fix: "abort the training with its signal, await it, then dispose the model",
       }),
     );
     this.#executor.dispose();

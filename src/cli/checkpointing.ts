@@ -52,12 +52,12 @@ export const addCheckpointOptions = (command: Command): Command =>
     .optionsGroup("Checkpoints:")
     .option(
       "--checkpoint <folder>",
-      "where the state of the run is kept (default: the system's state folder, after 30 s)",
+      "folder for checkpoints (default: the system's state folder, once a run takes 30 s)",
     )
-    .option("--no-checkpoint", "keep no state of the run")
-    .option("--every <steps or time>", "between two states: 500, or 30s (default: 30s)", every)
-    .option("--keep <count>", "states that are kept, the newest", integer("--keep", 1, 10_000))
-    .option("--resume [latest or path]", "go on with a run that was cut off, with its options");
+    .option("--no-checkpoint", "write no checkpoints")
+    .option("--every <steps or time>", "interval between checkpoints: 500 or 30s (default: 30s)", every)
+    .option("--keep <count>", "number of newest checkpoints to keep", integer("--keep", 1, 10_000))
+    .option("--resume [latest or path]", "resume an interrupted run with the options it was started with");
 
 interface Request {
   /** Of the command line. */
@@ -91,15 +91,15 @@ export function claimCheckpoints({ flags, table, resumed, command }: Request): C
   const place = `--checkpoint ${checkpoint}`;
   const others = checkpointsIn(checkpoint).length;
   if (others > 0 && resumed === undefined && !force) {
-    const fix = "add --resume to go on with it, --force to replace it, or choose another folder";
+    const fix = "add --resume to continue it, --force to replace it, or choose another folder";
     const got = counted(others, "checkpoint");
-    throw new InvalidInput({ place, expected: "a folder without another run", got, fix });
+    throw new InvalidInput({ place, expected: "a folder without checkpoints of another run", got, fix });
   }
   try {
     makeFolder(checkpoint);
     fs.accessSync(checkpoint, fs.constants.W_OK);
   } catch (cause) {
-    const [expected, fix] = ["a folder that can be written", "choose another folder"];
+    const [expected, fix] = ["a writable folder", "choose another folder"];
     throw new InvalidInput({ place, expected, got: (cause as Error).message, fix, cause });
   }
   return { folder: checkpoint, isOwn: false };
@@ -152,7 +152,7 @@ export class Checkpointing {
     const { interval } = this.option;
     const distance =
       "steps" in interval ? counted(interval.steps, "step") : duration("ms" in interval ? interval.ms : 0);
-    return `every ${distance} in ${place.folder}, the newest ${this.#keep === 1 ? "is" : `${this.#keep} are`} kept`;
+    return `every ${distance} in ${place.folder}, keeping the newest${this.#keep === 1 ? "" : ` ${this.#keep}`}`;
   }
 
   /** What somebody types to go on; undefined where nothing has been written. */
@@ -187,7 +187,7 @@ export class Checkpointing {
   }
 
   #tellFailure(error: unknown): void {
-    this.#tell(`checkpoints cannot be written: ${(error as Error).message}; training goes on without`);
+    this.#tell(`checkpoints cannot be written: ${(error as Error).message}; training continues without them`);
   }
 
   /** While training goes on. */
@@ -229,8 +229,9 @@ export class Checkpointing {
     this.#newest = file;
     const folder = path.dirname(file);
     prune(folder, this.#keep);
-    if (failure !== undefined) this.#tell(`${(failure as Error).message}; checkpoints go to ${folder}`);
-    else if (place.isOwn) this.#tell(`the run is kept in ${folder}; if it is cut off: ${this.command}`);
+    if (failure !== undefined) this.#tell(`${(failure as Error).message}; writing checkpoints to ${folder} instead`);
+    else if (place.isOwn)
+      this.#tell(`checkpoints are saved in ${folder}; to resume an interrupted run: ${this.command}`);
   }
 
   /** Each sentence once. */

@@ -22,7 +22,7 @@ import type { Session } from "./training.ts";
 
 export const addFoldOptions = (
   command: Command,
-  then = "cross-validate: hold out one of so many parts of the rows in turn, and then train the model on all rows",
+  then = "k-fold cross-validation: train once per fold with that fold held out, then train the model on all rows",
 ): Command => command.option("--folds <count>", then, integer("--folds", 2));
 
 interface FoldFlags extends StoppingFlags {
@@ -34,13 +34,13 @@ interface FoldFlags extends StoppingFlags {
 export function withFolds<Flags extends FoldFlags>(flags: Flags): Flags {
   if (flags.folds === undefined) return flags;
   if (flags.mixup !== undefined) {
-    const expected = "no --mixup beside it: rows that are held out would be mixed with others";
-    throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "leave one of them out" });
+    const expected = "no --mixup with it: held-out rows would be mixed with training rows";
+    throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "remove one of them" });
   }
   const [judging] = judgingFlagsOf(flags);
   if (judging === undefined) return { ...flags, validation: 0 };
-  const expected = `no ${judging} beside it: the model is trained on all rows, and none are left to judge it by`;
-  throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "leave one of them out" });
+  const expected = `no ${judging} with it: the final model is trained on all rows, so no validation rows are left`;
+  throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "remove one of them" });
 }
 
 /** A number over the folds. */
@@ -137,7 +137,7 @@ export async function validateFolds(
   { view, interrupts, checkpointing, resume }: Watched,
   validate: (shown: ShownOptions) => Promise<CrossValidation>,
 ): Promise<CrossValidation> {
-  const hint = (): string | undefined => checkpointing?.command && `to go on: ${checkpointing.command}`;
+  const hint = (): string | undefined => checkpointing?.command && `to resume: ${checkpointing.command}`;
   const signal = interrupts.begin(hint);
   try {
     return await validate({
@@ -149,7 +149,7 @@ export async function validateFolds(
   } catch (error) {
     if (!signal.aborted) throw error;
     await checkpointing?.settled();
-    const where = ["interrupted in cross-validation, before a model was trained", hint()];
+    const where = ["interrupted during cross-validation, before a model was trained", hint()];
     throw new Stop(where.filter((part) => part !== undefined).join("; "), interrupts.exitCode);
   } finally {
     view.end();
@@ -184,9 +184,9 @@ export async function tellFolds(session: Session<TrainFlags>, asked: MetricOptio
   const measures = measuresOf(scoresOf(session, validated), validated);
   for (const [at, { name, mean, deviation, format }] of measures.entries())
     output.result(at === 0 ? "folds" : "", `${name} ${format(mean)} ± ${format(deviation)}`);
-  const of = `mean ± deviation of ${counted(folds! * members, "model")}, each on rows that it has not seen`;
-  output.result("", `${of}; columns were prepared by all rows`);
-  if (validated.diverged > 0) output.result("", `${validated.diverged} of them diverged`);
+  const of = `mean ± deviation of ${counted(folds! * members, "model")}, each scored on its held-out fold`;
+  output.result("", `${of}; preprocessing was fitted on all rows`);
+  if (validated.diverged > 0) output.result("", `${validated.diverged} of these models diverged`);
   const metrics = Object.fromEntries(measures.map(({ name, mean, deviation }) => [name, { mean, deviation }]));
   return { folds: folds!, trainingRows: validated.trainingRows, diverged: validated.diverged, metrics };
 }

@@ -18,17 +18,17 @@ export const addHalvingOptions = (command: Command): Command =>
   command
     .option(
       "--halving [factor]",
-      "compare the networks at rungs by the rows held out: the best 1 / factor go on, the others stop (factor: 3)",
+      "successive halving: at each rung keep the best 1 / factor of the networks by held-out loss and stop the others (default factor: 3)",
       integer("--halving", 2, 2 ** 20),
     )
     .option(
       "--hyperband [factor]",
-      "the same in brackets, each of which begins at a later rung; without --members as many networks as Hyperband has",
+      "Hyperband: several halving brackets, each with a later first rung; without --members it chooses the number of networks",
       integer("--hyperband", 2, 2 ** 20),
     )
     .option(
       "--min-epochs <count>",
-      "before the first rung of --halving or --hyperband (default: 1)",
+      "epochs before the first rung of --halving or --hyperband (default: 1)",
       integer("--min-epochs", 1, 2 ** 32),
     );
 
@@ -61,11 +61,11 @@ function refuse(place: string, expected: string, got: string, fix: string): neve
 /** @throws InvalidInput where options are given that do not go with it */
 function requireAlone(flag: string, { folds, optimizer }: BesideHalving): void {
   const refuseBeside = (other: string, why = ""): never =>
-    refuse(flag, `no ${other} beside it${why}`, "both", "leave one of them out");
+    refuse(flag, `no ${other} with it${why}`, "both", "remove one of them");
   if (optimizer === "lbfgs")
-    refuseBeside("--optimizer lbfgs", ": it would compare networks whose line searches are at a trial");
+    refuseBeside("--optimizer lbfgs", ": it would compare networks in the middle of a line search");
   if (folds !== undefined)
-    refuseBeside("--folds", ": networks are compared on the rows held out, of which folds leave none");
+    refuseBeside("--folds", ": halving compares networks on held-out rows, and cross-validation uses all rows");
 }
 
 /**
@@ -80,19 +80,19 @@ export function halvingOf(
   const flag = flagOf(flags);
   if (flag === undefined) {
     if (minEpochs === undefined) return undefined;
-    const expected = "--halving or --hyperband beside it: the epochs before their first rung";
+    const expected = "--halving or --hyperband with it: it sets the epochs before their first rung";
     return refuse("--min-epochs", expected, "neither", "add --halving");
   }
   if (halving !== undefined && hyperband !== undefined)
-    refuse("--halving", "no --hyperband beside it", "both", "leave one of them out");
+    refuse("--halving", "no --hyperband with it", "both", "remove one of them");
   requireAlone(flag, flags);
   if (!validation) {
-    const fix = `leave --validation at its default, or ${flag} out`;
-    return refuse(flag, "rows that are held out", "--validation 0", fix);
+    const fix = `remove --validation 0 or ${flag}`;
+    return refuse(flag, "held-out rows", "--validation 0", fix);
   }
   const factor = factorOf(flags);
   if (epochs < factor * (minEpochs ?? 1)) {
-    const expected = `at least ${grouped(factor * (minEpochs ?? 1))} epochs, the factor times those before the first rung`;
+    const expected = `at least ${grouped(factor * (minEpochs ?? 1))}  epochs: factor × epochs before the first rung`;
     refuse(flag, expected, `--epochs ${epochs}`, "train for more --epochs");
   }
   const rule: Halving = {
@@ -106,8 +106,8 @@ export function halvingOf(
 
 /** One sentence of what is going to be done: `the best third of the networks goes on from each rung (factor 3)`. */
 export function describeHalving({ factor = 3, hyperband = false, minEpochs = 1, metric = "loss" }: Halving): string {
-  const how = `the best 1 / ${factor} by held-out ${metric} go on from each rung, the first after ${counted(minEpochs, "epoch")} or more`;
-  return hyperband ? `Hyperband: ${how}, in brackets that begin later and later` : how;
+  const how = `each rung keeps the best 1 / ${factor} by held-out ${metric}; the first rung is after at least ${counted(minEpochs, "epoch")}`;
+  return hyperband ? `Hyperband: ${how}, and later in each further bracket` : how;
 }
 
 /** `27 networks to 9 after epoch 2, 9 to 3 after epoch 6`, a line for each bracket. */

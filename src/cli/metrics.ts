@@ -13,7 +13,7 @@ const metrics = (text: string): MetricName[] =>
 export function addMetricsOption(command: Command): Command {
   return command.option(
     "--metrics <names>",
-    `scores beside the usual ones: ${metricNames.join(", ")}, top3 (those that fit the target)`,
+    `additional scores: ${metricNames.join(", ")}, top3 (those that fit the target)`,
     metrics,
   );
 }

@@ -186,7 +186,7 @@ async function conclude(
     const exitCode = outcome.lost ? exitCodes.gpuLost[0] : interrupts.exitCode;
     output.record({ ...record, exitCode });
     if (!outcome.lost) throw interruptedAt(session, outcome);
-    throw new Stop(`${outcome.lost.message}; the model as it was copied last is in ${session.file.path}`, exitCode);
+    throw new Stop(`${outcome.lost.message}; the last copy of the model is in ${session.file.path}`, exitCode);
   }
   const heldOut = await scoreHeldOut(session);
   const { resume: _, ...wholeRun } = session.options; // all steps are checked, those before a resumption too

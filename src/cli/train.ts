@@ -101,7 +101,7 @@ async function conclude(
     output.record({ ...record, exitCode });
     const step = grouped(session.model.checkpoint!.step);
     throw new Stop(
-      `${outcome.lost.message}; the model as it was after step ${step} is in ${session.file.path}${resumeHint(session)}`,
+      `${outcome.lost.message}; the model after step ${step} is in ${session.file.path}${resumeHint(session)}`,
       exitCode,
     );
   }
@@ -160,7 +160,7 @@ async function createTrainingModel(
 /** A run may have been cut off when its last step was done, before its model was saved. @returns whether it was */
 function tellDone({ output, options }: Session<TrainFlags>, { last }: Outcome): boolean {
   if (options.resume === undefined || last?.step !== options.resume.step) return false;
-  output.info("", `all ${grouped(last.step)} steps had been done; more --epochs go on`);
+  output.info("", `all ${grouped(last.step)}  steps were already done; raise --epochs to train longer`);
   return true;
 }
 

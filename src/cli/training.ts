@@ -102,18 +102,18 @@ function rescue(session: Session): string | undefined {
   const { step, parameters } = checkpoint;
   file.write(modelBytes(session, { parameters, step, finished: false }), false);
   checkpointing?.writeNow(checkpoint);
-  return `the model as it was after step ${grouped(step)} is in ${file.path}${resumeHint(session)}`;
+  return `the model after step ${grouped(step)} is in ${file.path}${resumeHint(session)}`;
 }
 
-/** `; to go on: thalweg train cars.csv --resume` */
+/** `; to resume: thalweg train cars.csv --resume` */
 export function resumeHint({ checkpointing }: Session): string {
   const command = checkpointing?.command;
-  return command === undefined ? "" : `; to go on: ${command}`;
+  return command === undefined ? "" : `; to resume: ${command}`;
 }
 
 /** Said at once when the device is lost. */
 export const lostNote = (why: string): string =>
-  `the device was lost: ${why}; the last state is kept, another device is opened`;
+  `the device was lost: ${why}; opening another device and resuming from the last checkpoint`;
 
 /** Trains to the end, or to the end of the step in which a signal comes. */
 export async function runTraining(session: Session, view: ProgressView): Promise<Outcome> {
@@ -133,7 +133,7 @@ export async function runTraining(session: Session, view: ProgressView): Promise
       const { recovered } = progress;
       if (recovered) {
         const after = `after step ${grouped(recovered.step)}, ${grouped(recovered.ms)} ms later`;
-        output.info("", `the training goes on on ${recovered.device} ${after}`);
+        output.info("", `training continues on ${recovered.device} ${after}`);
       }
       view.show(progress);
     }
@@ -227,7 +227,7 @@ export async function scoreHeldOut({
     return undefined;
   }
   const predict = async () => toPredictions(preprocessing, await model.predict(validation.inputs), model.members);
-  const predictions = await working(output, "scoring the rows held out", predict);
+  const predictions = await working(output, "scoring the held-out rows", predict);
   const score = scorePredictions(preprocessing, predictions, validation, options);
   const mean = model.members > 1 ? `, mean of ${model.members} members` : "";
   for (const [index, line] of scoreLines(score).entries()) {
@@ -240,9 +240,9 @@ export async function scoreHeldOut({
 /** What a signal ends the command with, once the model is saved. */
 export function interruptedAt(session: Session, { last }: Outcome): Stop {
   const { file, interrupts } = session;
-  const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "in its first steps";
+  const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "during the first steps";
   return new Stop(
-    `interrupted ${done}; the model as it was is in ${file.path}${resumeHint(session)}`,
+    `interrupted ${done}; the current model is in ${file.path}${resumeHint(session)}`,
     interrupts.exitCode,
   );
 }

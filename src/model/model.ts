@@ -106,7 +106,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     if (this.#isTraining) {
-      const fix = "await the training under way, or create a second model";
+      const fix = "await the running training, or create a second model";
       throw new InvalidInput({ place: "train", expected: "one training at a time", got: "a second one", fix });
     }
     this.#isTraining = true;

@@ -189,7 +189,7 @@ function requireSignal(signal: unknown): void {
 
 function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
   if (epochs !== undefined && steps !== undefined) {
-    throw new InvalidInput({ place: "train", expected: "epochs or steps", got: "both", fix: "leave one of them out" });
+    throw new InvalidInput({ place: "train", expected: "epochs or steps", got: "both", fix: "remove one of them" });
   }
   if (steps !== undefined) {
     requireInteger("train: steps", steps, 1, most);

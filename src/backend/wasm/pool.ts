@@ -105,7 +105,7 @@ export class ThreadPool {
   /** @throws Disposed, or ThreadFailed where a worker was lost */
   requireAlive(): void {
     if (this.#isDisposed) {
-      const fix = "acquire a device anew";
+      const fix = "acquire a new device";
       throw new Disposed({ place: "WebAssembly threads", expected: "a live pool", got: "a disposed one", fix });
     }
     const reason = this.#workers.lostReason;

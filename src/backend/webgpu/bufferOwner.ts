@@ -138,7 +138,7 @@ async function readStaged(staging: GPUBuffer, length: number): Promise<ArrayBuff
   await staging.mapAsync(GPUMapMode.READ);
   const words = staging.getMappedRange(0, Math.max(4, length * 4)).slice(0, length * 4);
   if (words.byteLength === 4 * length) return words;
-  throw new Error("the buffer was taken away while it was read"); // as by a loss of the device
+  throw new Error("the buffer was destroyed while it was being read"); // as by a loss of the device
 }
 
 /**

@@ -159,7 +159,7 @@ export class GpuDevice implements Device {
   /** What was awaited has rejected: a device that takes back its work is as good as lost. */
   async #failure(place: string, error: unknown): Promise<ThalwegError> {
     if (this.#lost === undefined && error instanceof ThalwegError) return error;
-    if (!(await this.turnsOutLost())) this.lose(`it took back its work: ${describeError(error)}`);
+    if (!(await this.turnsOutLost())) this.lose(`it cancelled submitted work: ${describeError(error)}`);
     return lostFault(place, this.#lost!, error);
   }
 

@@ -109,7 +109,7 @@ export class RunKeeper {
   }
 
   #offerRun(run: SavedRun): void {
-    const text = `The training of this view was left at step ${grouped(run.step)}.`;
+    const text = `Training in this view stopped at step ${grouped(run.step)}.`;
     const shown = notice("info", text, {
       label: `Restore ${timeOf(run)}?`,
       run: () => void this.#accept(run),
@@ -134,8 +134,8 @@ export class RunKeeper {
     this.#endOffer();
     try {
       await this.#options.goOn(run);
-      const how = run.rest ? "as if it had never stopped" : "momentum and moments restart at 0";
-      notice("info", `Training goes on from step ${grouped(run.step)}; ${how}.`);
+      const how = run.rest ? "identical to an uninterrupted run" : "momentum and moments restart at 0";
+      notice("info", `Training continues from step ${grouped(run.step)}; ${how}.`);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       notice("bad", `The training of ${timeOf(run)} cannot be restored: ${why}`);

@@ -178,8 +178,13 @@ export async function tuneMatmul(device: GpuDevice, cache: TuningCache | undefin
   await kernelLoader.load();
   const table = new MatmulTable(device, cache);
   if (!table.isOn) {
-    const fix = "dispose of the tuning that is on, or go on with it";
-    throw new InvalidInput({ place: "tuneMatmul", expected: "a device that is not tuned", got: "one that is", fix });
+    const fix = "use the running tuning, or dispose it first";
+    throw new InvalidInput({
+      place: "tuneMatmul",
+      expected: "a device without a running tuning",
+      got: "one with a running tuning",
+      fix,
+    });
   }
   await table.load();
   return {
