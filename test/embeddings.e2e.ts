@@ -34,8 +34,8 @@ test("train embeds the column; predict and evaluate take the file", async () => 
 
   const predicted = await thalweg(["predict", "m.safetensors", "new.csv", ...cpu]);
   expect(predicted.code).toBe(0);
-  expect(predicted.stderr).toContain('"elsewhere" was not seen in training and counts as none of the categories');
-  expect(predicted.stderr).toContain("1 missing cell taken as none of the categories, as unseen values are: city (1)");
+  expect(predicted.stderr).toContain('"elsewhere" was not seen in training and is encoded as no category');
+  expect(predicted.stderr).toContain("1 missing cell encoded as no category, like unseen values: city (1)");
   expect(predicted.stderr).not.toContain("filled as in training");
   const [, known, unseen, missing] = predicted.stdout.trim().split("\n").map(Number);
   expect(unseen).toBe(missing);

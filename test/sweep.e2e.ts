@@ -50,7 +50,7 @@ describe("sweep", () => {
     expect(stdout).toMatch(/\ndiverged +none of 24 networks\n/);
     expect(stdout).toMatch(/\nspeed +[\d,]+ networks·steps\/s \(24 networks, 90 steps in \d+:\d\d\)\n/);
     expect(stdout).toMatch(/\ncheck +.*deviation .* within the bound /);
-    expect(stdout).toMatch(/\nsaved +best\.safetensors \(.*\), member \d+\n +all\.csv, a line for each network\n$/);
+    expect(stdout).toMatch(/\nsaved +best\.safetensors \(.*\), member \d+\n +all\.csv, one line per network\n$/);
 
     const rows = readCsv("all.csv");
     expect(rows.map(({ member }) => member)).toEqual(Array.from({ length: 24 }, (_, k) => k));

@@ -36,7 +36,7 @@ describe("train", () => {
 
   test("ignores an id, and says how to keep it", async () => {
     const { stderr } = await train("10-id-and-noise.csv", "Species");
-    expect(stderr).toMatch(/ignored +Id: named like an id, 150 different values\n +--columns names the columns/);
+    expect(stderr).toMatch(/ignored +Id: named like an id, 150 different values\n +pass --columns to use such columns/);
     const kept = await train("10-id-and-noise.csv", "Species", "--columns", "Id");
     expect(kept.stderr).toMatch(/from +Id: number/);
   });
@@ -49,8 +49,8 @@ describe("predict and evaluate", () => {
     const { code, stdout, stderr } = await thalweg(use);
     expect(code).toBe(0);
     expect(stdout.trimEnd().split("\n")).toHaveLength(4);
-    expect(stderr).toMatch(/note +01-new\.csv: line 3, column "colour": "magenta" was not seen in training and counts as none of the categories\n/); // prettier-ignore
-    expect(stderr).toMatch(/note +--strict makes values that were not seen in training an error\n/);
+    expect(stderr).toMatch(/note +01-new\.csv: line 3, column "colour": "magenta" was not seen in training and is encoded as no category\n/); // prettier-ignore
+    expect(stderr).toMatch(/note +pass --strict to make unseen values an error\n/);
     const json = JSON.parse((await thalweg([...use, "--json"])).stdout);
     expect(json.unseen.map(({ value }: { value: string }) => value)).toEqual(["magenta", "turquoise"]);
     const strict = await thalweg([...use, "--strict", "--quiet"]);

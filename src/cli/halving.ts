@@ -18,7 +18,7 @@ export const addHalvingOptions = (command: Command): Command =>
   command
     .option(
       "--halving [factor]",
-      "successive halving: at each rung keep the best 1 / factor of the networks by held-out loss and stop the others (default factor: 3)",
+      "successive halving: at each rung keep the best 1 / factor of the networks by held-out loss (or --monitor) and stop the others (default factor: 3)",
       integer("--halving", 2, 2 ** 20),
     )
     .option(
@@ -92,7 +92,7 @@ export function halvingOf(
   }
   const factor = factorOf(flags);
   if (epochs < factor * (minEpochs ?? 1)) {
-    const expected = `at least ${grouped(factor * (minEpochs ?? 1))}  epochs: factor × epochs before the first rung`;
+    const expected = `at least ${grouped(factor * (minEpochs ?? 1))} epochs: factor × epochs before the first rung`;
     refuse(flag, expected, `--epochs ${epochs}`, "train for more --epochs");
   }
   const rule: Halving = {

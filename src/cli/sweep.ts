@@ -35,7 +35,7 @@ import { claimModel, lostNote, prepareTable, runTraining, stepsPerEpoch } from "
 /** The settings in words, those that are given. */
 function describeSettings({ output, flags, plan, prepared }: SweepSession): void {
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
-  const sample = flags.bootstrap ? ", a bootstrap sample for each seed" : "";
+  const sample = flags.bootstrap ? ", one bootstrap sample per seed" : "";
   output.info(
     "training",
     `${counted(flags.epochs, "epoch")}, ${batch}, ${flags.optimizer}${describeSchedule(flags)}${sample}`,

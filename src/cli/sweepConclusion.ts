@@ -73,7 +73,7 @@ function tellHalving({ output, model, prepared, flags, options }: SweepSession):
   for (const [at, line] of halvingLines(halving, perEpoch).entries()) output.result(at === 0 ? "halving" : "", line);
   const all = model.members * flags.epochs * perEpoch;
   const since = options.resume ? " since the run was resumed" : "";
-  output.result("", `${grouped(halving.memberSteps)} of ${grouped(all)} networks·steps were taken${since}`);
+  output.result("", `${grouped(halving.memberSteps)} of ${grouped(all)} networks·steps were trained${since}`);
 }
 
 const halvingRecord = ({ model }: SweepSession) =>
@@ -138,7 +138,7 @@ export async function conclude(session: SweepSession, outcome: Outcome): Promise
     const networkStepsPerSecond = tellSpeed(session, results, outcome);
     const saved = (): void => {
       output.result("saved", `${written}, member ${winner}`);
-      if (session.csv) output.result("", `${session.csv.path}, a line for each network${describeKept(keptTable)}`);
+      if (session.csv) output.result("", `${session.csv.path}, one line per network${describeKept(keptTable)}`);
     };
     const record = { ...(await sweepRecord(session, report, outcome)), networkStepsPerSecond };
     if (refused.length > 0) {

@@ -85,7 +85,7 @@ function planSettings(flags: SweepFlags): SweepPlan {
     const given = Object.entries(request).filter(([, value]) => value !== undefined);
     return planSweep(Object.fromEntries(given), flags.splitSeed);
   }
-  const fix = "pass --learning-rate log:1e-4..1, for example, or judge one setting by thalweg train --folds";
+  const fix = "pass --learning-rate log:1e-4..1, for example, or evaluate one setting with thalweg train --folds";
   const expected = "settings that differ in learning rate, momentum or weight decay";
   throw new InvalidInput({ place: "--folds", expected, got: "one", fix });
 }
@@ -177,7 +177,7 @@ async function conclude(
 ): Promise<void> {
   const { output, interrupts, flags } = session;
   if (outcome.last?.diverged) {
-    throw new Stop("the best setting diverged on all rows, no model was saved", exitCodes.diverged[0]);
+    throw new Stop("the best setting diverged when trained on all rows, no model was saved", exitCodes.diverged[0]);
   }
   const written = await save(session, outcome);
   const record = { command: "sweep", ...(await recordOf(session, outcome)), ...told };
@@ -203,7 +203,7 @@ async function conclude(
 function writeTable(output: Output, csv: OutputFile, text: string): string | undefined {
   try {
     const kept = csv.write(new TextEncoder().encode(text), true);
-    output.result("table", `${csv.path}, a line for each setting${describeKept(kept)}`);
+    output.result("table", `${csv.path}, one line per setting${describeKept(kept)}`);
     return undefined;
   } catch (error) {
     return messageOf(error);
@@ -218,7 +218,7 @@ async function compare(sweep: FoldSweep): Promise<void> {
   const ranking = rankSettings(settings);
   const winner = ranking[0]!;
   if (!Number.isFinite(settings[winner]!.loss.mean))
-    throw new Stop("every setting has diverged in a training, no model was saved", exitCodes.diverged[0]);
+    throw new Stop("every setting diverged in some training, no model was saved", exitCodes.diverged[0]);
   tellSettings(sweep, settings, ranking);
   const refused = csv && writeTable(output, csv, csvOfSettings(settings, ranking));
   sweep.enter({ crossValidation: validated });

@@ -82,7 +82,7 @@ export function tellSettings(
   const models = counted(flags.folds! * seeds.length, "model");
   output.result(
     "",
-    `mean ± deviation of ${models}  each, scored on held-out folds; preprocessing was fitted on all rows`,
+    `mean ± deviation of ${models} each, scored on held-out folds; preprocessing was fitted on all rows`,
   );
   const diverged = settings.filter((setting) => divergedOf(setting) > 0).length;
   output.result("diverged", `${diverged === 0 ? "none" : grouped(diverged)} of ${counted(settings.length, "setting")}`);

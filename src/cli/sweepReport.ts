@@ -193,11 +193,11 @@ function stoppedLine({ stopped, ranking }: SweepReport): string {
 export function rankingNotes({ ranking, ranked, rows, saturated, tied }: SweepReport): string[] {
   const isHeldOut = ranked === "held-out loss";
   const networks = counted(ranking.length, "network");
-  const over = `${counted(rows, "row")} ${isHeldOut ? "held out" : "learned from"}`;
+  const over = `${counted(rows, "row")} ${isHeldOut ? "held out" : "of training data"}`;
   const remedy = isHeldOut ? "; hold out more rows (--validation), or compare the best on new rows" : "";
-  const perfect = `${grouped(saturated)} of ${networks} predict the class of all ${over}: their accuracy is saturated, and only the loss ranks them${remedy}`;
+  const perfect = `${grouped(saturated)} of ${networks} predict the class of all ${over} correctly, so only the loss ranks them${remedy}`;
   const second = isHeldOut ? "the training loss, then the number" : "the number";
-  const equal = `${grouped(tied)} of ${networks} share the least ${ranked}: ${second} decides among them`;
+  const equal = `${grouped(tied)} of ${networks} share the lowest ${ranked}; ties are ordered by ${second}`;
   return [...(saturated > 1 ? [perfect] : []), ...(tied > 1 ? [equal] : [])];
 }
 

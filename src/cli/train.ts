@@ -160,7 +160,7 @@ async function createTrainingModel(
 /** A run may have been cut off when its last step was done, before its model was saved. @returns whether it was */
 function tellDone({ output, options }: Session<TrainFlags>, { last }: Outcome): boolean {
   if (options.resume === undefined || last?.step !== options.resume.step) return false;
-  output.info("", `all ${grouped(last.step)}  steps were already done; raise --epochs to train longer`);
+  output.info("", `all ${grouped(last.step)} steps were already done; raise --epochs to train longer`);
   return true;
 }
 

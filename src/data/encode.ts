@@ -215,7 +215,7 @@ function categoryEncoder(reader: CellReader, as: CategoryColumn, isStrict: boole
   return encoderOf(reader, as, { write, fill, unseen, labels });
 }
 
-/** @param isStrict a category that was not seen in training is an error; else its inputs are 0 */
+/** @param isStrict fail on categories that were not seen in training; else its inputs are 0 */
 export function inputEncoder(reader: CellReader, as: InputColumn, isStrict: boolean): Encoder {
   if (as.kind === "category") return categoryEncoder(reader, as, isStrict);
   const filling = ((as.fill ?? as.mean) - as.mean) / as.deviation;

@@ -140,7 +140,7 @@ function requirePreprocessing({ network, preprocessing }: ModelMetadata, place: 
   const expected = `${network.inputs} and ${network.outputs}`;
   if (got === expected) return;
   const where = `${place}: preprocessing`;
-  throw new BadFile({ place: where, expected: `${expected}  inputs and outputs, as in the network`, got, fix });
+  throw new BadFile({ place: where, expected: `${expected} inputs and outputs, as in the network`, got, fix });
 }
 
 /** As many bytes at the start of a model file are enough for `decodeModelHeader`. */
