@@ -160,7 +160,7 @@ describe("train", () => {
     };
     expect(await planOf()).toMatch(/^plan +\w+: WebAssembly, [\w ]+\n$/);
     expect(await planOf("--verbose")).toMatch(
-      /^plan +\w+: .* ms a step by the cost model\n +[\w, ]+; [\d.]+ .?B of memory\n$/,
+      /^plan +\w+: .* ms per step by the cost model\n +[\w, ]+; [\d.]+ .?B of memory\n$/,
     );
     expect(await planOf("--strategy", "layered")).toMatch(/^plan +layered: WebAssembly, layer by layer\n$/);
   });

@@ -28,7 +28,7 @@ test("train embeds the column; predict and evaluate take the file", async () => 
   const trained = await thalweg(["train", "cities.csv", ...flags, "--verify", "--output", "m.safetensors"]);
   expect(trained.code).toBe(0);
   expect(trained.stderr).toContain("city: 30 categories, embedded (c0, c1, ");
-  expect(trained.stderr).toContain('"city": missing cells are a category of their own');
+  expect(trained.stderr).toContain('"city": missing cells form their own category');
   expect(trained.stderr).toMatch(/layers\.0\.table \[31, 11\] +341 parameters/);
   expect(Number(/R² (0\.\d+)/.exec(trained.stdout)![1])).toBeGreaterThan(0.8);
 

@@ -92,11 +92,11 @@ test("one row has, two rows have", () => {
     missing: [{ name: "a", cells: withoutInput }],
   });
   expect(missingNotes(table, used(1, 1), "b").slice(0, 2)).toEqual([
-    '1 of 3 rows has no "b" and is not learned from',
-    '1 of 2 rows has missing cells, in "a" (1): this row is left out, 2 rows remain',
+    '1 of 3 rows has no "b" and is not used',
+    '1 of 2 rows has missing cells, in "a" (1): this row is dropped, 2 rows remain',
   ]);
   expect(missingNotes(table, used(2, 2), "b").slice(0, 2)).toEqual([
-    '2 of 3 rows have no "b" and are not learned from',
-    '2 of 1 rows have missing cells, in "a" (2): these rows are left out, 2 rows remain',
+    '2 of 3 rows have no "b" and are not used',
+    '2 of 1 rows have missing cells, in "a" (2): these rows are dropped, 2 rows remain',
   ]);
 });

@@ -231,7 +231,7 @@ describe("results", () => {
       "3 of 4 networks share the lowest held-out loss; ties are ordered by the training loss, then the number",
     ]);
     const learned = rankingNotes(reportOf(plan, { ...results, scores, ranking: [0, 2, 3, 1], isHeldOut: false }));
-    expect(learned[0]).toMatch(/all 8 rows learned from: .* only the loss ranks them$/);
+    expect(learned[0]).toMatch(/all 8 rows of training data: .* only the loss ranks them$/);
     const numbers = reportOf(plan, { ...results, scores: { losses: scores.losses } as Scores, ranking: [0, 2, 3, 1] });
     expect(numbers.saturated).toBe(0);
   });

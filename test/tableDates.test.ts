@@ -145,7 +145,7 @@ describe("a column of dates", () => {
       const words = dates.map((date, k) => (k % 10 === 7 ? "soon" : k === 20 ? "0000-00-00" : date));
       const [why] = await whyOf(words);
       expect(why).toBe(
-        'dates in 35 of 40 cells, but "soon", "0000-00-00" are no date; pass --missing "default,soon,0000-00-00" if that means a missing value',
+        'dates in 35 of 40 cells, but "soon", "0000-00-00" are not dates; pass --missing "default,soon,0000-00-00" if that means a missing value',
       );
       const report = await reportOf(words, /--missing "([^"]*)"/.exec(why!)![1]!.split(","));
       expect(report.ignored).toEqual([]);
@@ -172,7 +172,7 @@ describe("a column of dates", () => {
 
     test("too many words to be missing cells", async () => {
       const [why] = await whyOf([...every(1, 100), ...Array.from({ length: 20 }, (_, k) => `note ${k}`)]);
-      expect(why).toMatch(/"note 3" and 9 more are no date; correct them$/);
+      expect(why).toMatch(/"note 3" and 9 more are not dates; correct them$/);
     });
   });
 

@@ -162,7 +162,7 @@ test("13: missing cells are filled by default, and the columns named", async () 
   expect(age).toMatchObject({ fill: sorted[sorted.length >> 1], indicator: true });
   const dropped = await learn("13-missing.csv", { target: "Survived", missingCells: "drop" });
   expect(dropped.report).toMatchObject({ droppedRows: 120, filledRows: 0 });
-  expect(dropped.report.notes.join()).toMatch(/these rows are left out, 80 rows remain/);
+  expect(dropped.report.notes.join()).toMatch(/these rows are dropped, 80 rows remain/);
 });
 
 test("19: spellings are merged where that is evident, with a note", async () => {

@@ -33,7 +33,7 @@ const compileMs = { gpu: 40, wasm: 5 } as const;
 /** Steps over which compiling counts. Not those of the run: one that is resumed must choose as one that is not interrupted. */
 const typicalSteps = 10_000;
 
-/** Whether WebAssembly is faster, compiling included. @param gpuMs milliseconds of a step by the cost model @param wasmMs likewise */
+/** Whether WebAssembly is faster, compiling included. @param gpuMs milliseconds of per step by the cost model @param wasmMs likewise */
 export const isFasterInWasm = (gpuMs: number, wasmMs: number): boolean =>
   compileMs.wasm + typicalSteps * wasmMs < compileMs.gpu + typicalSteps * gpuMs;
 
@@ -100,7 +100,7 @@ class OffloadingExecutor implements Executor {
     const { strategy = "auto", activationStorage = "f32" } = settings;
     if (strategy !== "auto" || activationStorage !== "f32") return onGpu;
     const gpuMs = onGpu.stepMs ?? 0;
-    const because = `faster than the GPU, which takes about ${Number(gpuMs.toPrecision(2))} ms a step and longer to compile`;
+    const because = `faster than the GPU, which takes about ${Number(gpuMs.toPrecision(2))} ms per step and longer to compile`;
     const inWasm = planWasm(oneThread, { network: this.network, members: this.members, settings }, because);
     return isFasterInWasm(gpuMs, inWasm.stepMs!) ? inWasm : onGpu;
   }

@@ -66,7 +66,7 @@ function standardized(reader: CellReader, row: number, { mean, deviation }: Numb
     place: cellPlace(table, row, column.name),
     expected: "a number near those the model was trained on",
     got: quote(labelOf(column.cells[row]!)),
-    fix: "correct the cell, or train with such values",
+    fix: "correct the cell, or include such values in training",
   });
 }
 
@@ -139,7 +139,7 @@ class LabelFinder {
     const more = this.#found.size > pairs.length ? ", …" : "";
     return pairs.length === 0
       ? []
-      : [`${quote(this.#column)}: taken in the case of training: ${pairs.join(", ")}${more}`];
+      : [`${quote(this.#column)}: letter case adapted to training: ${pairs.join(", ")}${more}`];
   }
 }
 
@@ -287,7 +287,7 @@ export function* encodeRows(place: string, encoders: readonly Encoder[], rows: U
   const width = encoders.reduce((sum, encoder) => sum + encoder.width, 0);
   if (rows.length * width > mostValues) {
     const got = `${rows.length} rows of ${width} values`;
-    const fix = "ignore columns with many categories, or take fewer rows";
+    const fix = "ignore columns with many categories, or use fewer rows";
     throw new BadFile({ place, expected: `at most ${mostValues} values`, got, fix });
   }
   const matrix = new Float32Array(rows.length * width);

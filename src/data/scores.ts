@@ -155,5 +155,5 @@ export function scorePredictions(
   const truth = toPredictions(preprocessing, data.targets, 1);
   if (predictions.kind === "class" && truth.kind === "class") return scoreClasses(predictions, truth, metrics);
   if (predictions.kind === "number" && truth.kind === "number") return scoreNumbers(predictions, truth, metrics);
-  throw new TypeError("scorePredictions: predictions and targets are of different kinds");
+  throw new TypeError("scorePredictions: predictions and targets differ in kind");
 }

@@ -74,13 +74,13 @@ function asked(table: Table, targets: readonly ColumnSummary[], task: Task): Tas
  */
 export function chooseTask(table: Table, targets: readonly ColumnSummary[], wanted: Task | undefined): TaskChoice {
   const [first] = targets;
-  if (wanted) return { task: asked(table, targets, wanted), taskReason: "as asked", otherTask: undefined };
+  if (wanted) return { task: asked(table, targets, wanted), taskReason: "as requested", otherTask: undefined };
   requireNoDates(table, targets);
   if (targets.some(({ kind }) => kind !== "number")) {
     return { task: asked(table, targets, "classification"), taskReason: "text is classes", otherTask: undefined };
   }
   if (targets.length > 1) {
-    return { task: "regression", taskReason: "several numbers are predicted together", otherTask: undefined };
+    return { task: "regression", taskReason: "several numeric targets", otherTask: undefined };
   }
   const count = classCount(first!);
   if (areClassNumbers(first!, count)) {

@@ -39,5 +39,5 @@ export function* writtenFormsNote(summary: ColumnSummary): Steps<string | undefi
   const merged = [...groups].filter(([, forms]) => forms.length > 1);
   if (merged.length === 0) return undefined;
   const named = merged.slice(0, mostNamed).map(([label, forms]) => describe(label, forms));
-  return `taken as one value each: ${named.join("; ")}${merged.length > mostNamed ? "; …" : ""}`;
+  return `merged into one value each: ${named.join("; ")}${merged.length > mostNamed ? "; …" : ""}`;
 }

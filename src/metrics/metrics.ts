@@ -141,7 +141,7 @@ const taskNames: Readonly<Record<MetricTask, string>> = {
 
 /** What a metric is for that fits another task. */
 function remedyOf(name: string, shape: MetricShape, fitting: readonly string[]): string {
-  if (name === "loss") return "leave it out: the loss is always told";
+  if (name === "loss") return "leave it out: the loss is always reported";
   const other = rowOf(name) ?? (/^top\d+$/.test(name) ? topOf(1) : undefined);
   if (!other) {
     const meant = closestName(name, [...fitting, ...metricNames]);

@@ -16,13 +16,13 @@ import { type Progress, Trainer } from "./trainer.ts";
 
 /** Options of a training that mean nothing, or another thing, where rows are held out in turn, and why. */
 const reasons = {
-  validation: "the rows of a fold are its validation rows",
-  earlyStopping: "a training that is stopped by the rows it is scored on looks better than it is",
-  reduceOnPlateau: "a training whose rate follows the rows it is scored on looks better than it is",
-  halving: "settings that are chosen by the rows they are scored on look better than they are",
-  mixup: "rows that are held out would be mixed with others",
-  perMember: "members are folds, seeds and settings",
-  logInterval: "onProgress says how it goes",
+  validation: "each fold's rows are its validation rows",
+  earlyStopping: "stopping on the scored rows would bias the score",
+  reduceOnPlateau: "a learning rate that depends on the scored rows would bias the score",
+  halving: "selecting settings on the scored rows would bias the score",
+  mixup: "held-out rows would be mixed with training rows",
+  perMember: "members are used for folds, seeds and settings",
+  logInterval: "onProgress reports progress",
 } as const;
 type Refused = keyof typeof reasons;
 

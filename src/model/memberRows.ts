@@ -58,7 +58,7 @@ export const pickAll = <R extends object>(record: R, of: Members, chosen: readon
     Object.entries(record).map(([name, value]) => [name, isArray(value) ? pickRows(value, of, chosen) : value]),
   ) as R;
 
-/** As `putRows`, of every array of a record; what is no array is that of `picked`. */
+/** As `putRows`, of every array of a record; a value that is no array is that of `picked`. */
 export const putAll = <R extends object>(record: R, of: Members, chosen: readonly number[], picked: R): R =>
   Object.fromEntries(
     Object.entries(picked).map(([name, value]) => {

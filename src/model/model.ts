@@ -56,7 +56,7 @@ const mostValidations = 200;
 function requireParameters(place: string, parameters: FloatArray, length: number): void {
   requireRows(place, parameters, length);
   if (parameters.length === length) return;
-  const fix = "pass [members, parameterCount], one member behind the other";
+  const fix = "pass [members, parameterCount], members concatenated";
   throw new InvalidInput({ place, expected: `${length} values`, got: String(parameters.length), fix });
 }
 

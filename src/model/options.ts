@@ -265,7 +265,7 @@ interface HeldOutMembers {
 function metricOptions({ validation, metrics, targetUnits }: TrainOptions): MetricOptions {
   if (validation !== undefined || (metrics === undefined && targetUnits === undefined)) return { metrics, targetUnits };
   const fix = "pass validation, or leave metrics out";
-  const expected = "validation rows, over which metrics are taken";
+  const expected = "validation rows for the metrics";
   throw new InvalidInput({ place: "train: metrics", expected, got: "none", fix });
 }
 

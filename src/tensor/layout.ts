@@ -171,8 +171,13 @@ export function broadcastTo(a: Tensor, shape: Shape): Tensor {
   requireTensors("broadcastTo", [a]);
   requireShape("broadcastTo", shape);
   if (!sameShape(broadcastShapes("broadcastTo", a.shape, shape), shape)) {
-    const expected = `a shape that ${showShape(a.shape)} repeats to`;
-    throw new InvalidInput({ place: "broadcastTo", expected, got: showShape(shape), fix: "only sizes of 1 repeat" });
+    const expected = `a shape that ${showShape(a.shape)} can be broadcast to`;
+    throw new InvalidInput({
+      place: "broadcastTo",
+      expected,
+      got: showShape(shape),
+      fix: "only axes of size 1 are broadcast",
+    });
   }
   if (sameShape(a.shape, shape)) return hold(a);
   const output = computeCopy(a, { place: "broadcastTo", shape, strides: broadcastStrides(a.shape, shape) });

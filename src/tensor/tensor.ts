@@ -93,7 +93,7 @@ export class Tensor {
   #require(place: string): Parts {
     if (!this.#isDisposed) return this.#parts;
     const got = `${this.label} ${showShape(this.shape)}, which was disposed`;
-    const fix = "dispose it later; what tidy or grad makes within lives on only if it is returned";
+    const fix = "dispose it later; tensors made inside tidy or grad survive only if returned";
     throw new Disposed({ place, expected: "a live tensor", got, fix });
   }
 }

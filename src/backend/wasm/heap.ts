@@ -148,7 +148,7 @@ export class Heap {
     } catch (cause) {
       const most = `at most ${this.#mostPages} pages of 64 KiB`;
       const got = `${end / pageBytes + pages}`;
-      const fix = "take smaller batches or fewer members";
+      const fix = "use smaller batches or fewer members";
       throw new LimitExceeded({ place: "WebAssembly memory", expected: most, got, fix, cause });
     }
     this.#gaps.add(end, pages * pageBytes);

@@ -34,6 +34,6 @@ export function strategyOf({
     place: "train: strategy",
     expected: `one of ${["auto", "layered", ...(fused ? [fused] : [])].join(", ")} for ${whose} in WebAssembly`,
     got: strategy,
-    fix: "leave strategy out to take the fastest",
+    fix: "leave strategy out to use the fastest",
   });
 }

@@ -61,7 +61,7 @@ class Member {
 
   async terminate(): Promise<void> {
     await this.#worker.terminate();
-    this.#waiting?.reject(threadFailure("its worker was ended"));
+    this.#waiting?.reject(threadFailure("its worker was terminated"));
   }
 }
 

@@ -23,7 +23,7 @@ export class BufferOwner {
   #create(label: string, bytes: number, usage: number): GPUBuffer {
     const size = Math.max(16, Math.ceil(bytes / 4) * 4);
     if (size > this.#device.maxBufferBytes) {
-      const fix = "take fewer members, a smaller batch or smaller layers";
+      const fix = "use fewer members, a smaller batch or smaller layers";
       const expected = `at most ${this.#device.maxBufferBytes} bytes in one buffer`;
       throw new LimitExceeded({ place: label, expected, got: String(size), fix });
     }
