@@ -100,7 +100,9 @@ describe("train", () => {
     expect(await refused(["--reduce-on-plateau", "factor=2"])).toContain(
       "--reduce-on-plateau: factor: expected a number from 0",
     );
-    expect(await refused(["--reduce-on-plateau", "--validation", "0"])).toContain("--reduce-on-plateau: expected rows");
+    expect(await refused(["--reduce-on-plateau", "--validation", "0"])).toContain(
+      "--reduce-on-plateau: expected held-out rows",
+    );
     expect(await refused(["--folds", "3", "--reduce-on-plateau"])).toContain(
       "--folds: expected no --reduce-on-plateau with it",
     );

@@ -188,7 +188,7 @@ describe.skipIf(process.platform === "win32")("signals", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const)("the first %s saves the model and exits %i", async (signal, exitCode) => {
-    const { code, stdout, stderr } = await thalweg(long, { interrupt: { after: "training", signals: [signal] } });
+    const { code, stdout, stderr } = await thalweg(long, { interrupt: { after: "\ntraining ", signals: [signal] } });
     expect(code).toBe(exitCode);
     expect(stderr).toMatch(/the current model is in long\.safetensors; to resume: thalweg train \S+ --resume\n$/);
     expect(stdout).toMatch(/^saved +long\.safetensors/);
@@ -198,14 +198,14 @@ describe.skipIf(process.platform === "win32")("signals", () => {
   });
 
   test("two at once leave no temporary file", async () => {
-    const interrupt = { after: "training", signals: ["SIGINT", "SIGTERM"] } as const;
+    const interrupt = { after: "\ntraining ", signals: ["SIGINT", "SIGTERM"] } as const;
     const { code } = await thalweg(long, { interrupt });
     expect([130, 143]).toContain(code);
     expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
 
   test("--json tells of the interrupted training", async () => {
-    const interrupt = { after: "training", signals: ["SIGINT"] } as const;
+    const interrupt = { after: "\ntraining ", signals: ["SIGINT"] } as const;
     const { stdout } = await thalweg([...long, "--json"], { interrupt });
     expect(JSON.parse(stdout)).toMatchObject({
       training: { finished: false },

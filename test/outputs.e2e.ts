@@ -62,7 +62,7 @@ describe("the table that is read is not written", () => {
         `thalweg predict ${model} - < S.csv >> S.csv`,
         /stdin: expected a file other than the one stdout is redirected to/,
       ],
-      ["thalweg train T.csv --target y --output S.csv >> S.csv", /a file other than the one stdout is redirected to/],
+      ["thalweg train T.csv --target y --output S.csv >> S.csv", /a file other than the one for stdout/],
     ];
     for (const [line, message] of lines) {
       const { status, stderr } = shell(line);
@@ -133,7 +133,7 @@ describe("files that exist", () => {
     await thalweg([...common, "--epochs", "3", ...(command === "sweep" ? ["--seed", "10..12"] : [])]);
     const before = read("c.safetensors");
     const tableBefore = command === "sweep" ? textOf("c.csv") : "";
-    const interrupt = { after: "training", signals: ["SIGINT"] } as const;
+    const interrupt = { after: "\ntraining ", signals: ["SIGINT"] } as const;
     const { code, stdout } = await thalweg([...common, "--epochs", "1000000"], { interrupt });
     expect(code).toBe(130);
     expect(stdout).toMatch(/the old one is in c\.safetensors\.bak/);

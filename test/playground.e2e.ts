@@ -588,7 +588,7 @@ describe("neurons that learn nothing", () => {
     await page.mouse.move(0, 0); // scrolling would bring a link under it
     await page.focus('[data-node="0.1"]');
     expect(await textOf(".network .reading")).toBe(
-      "neuron 1.2: bias −1000; dead: at no training point does a gradient pass it.",
+      "neuron 1.2: bias −1000; dead: its gradient is zero at every training point.",
     );
     expect(await violationsOf(page)).toEqual([]);
     await setBias("bias to 1.2", "0.1");
@@ -610,7 +610,7 @@ describe("states", () => {
     );
     expect(await textOf(".toggle")).toContain("Train");
     await page.waitForFunction(() => document.querySelector(".plot")!.ariaLabel!.includes("diverged at step"));
-    await click("Go on with 1");
+    await click("Continue with 1");
     expect((await stateNow()).state.learningRate).toBe(1);
   });
 

@@ -227,11 +227,11 @@ describe("results", () => {
     const report = reportOf(plan, { ...results, scores, ranking: [0, 2, 3, 1] });
     expect([report.saturated, report.tied]).toEqual([2, 3]); // the second has stopped
     expect(rankingNotes(report)).toEqual([
-      "2 of 4 networks predict the class of all 8 rows held out correctly, so only the loss ranks them; hold out more rows (--validation), or compare the best on new rows",
+      "2 of 4 networks predict the class of all 8 held-out rows correctly, so only the loss ranks them; hold out more rows (--validation), or compare the best on new rows",
       "3 of 4 networks share the lowest held-out loss; ties are ordered by the training loss, then the number",
     ]);
     const learned = rankingNotes(reportOf(plan, { ...results, scores, ranking: [0, 2, 3, 1], isHeldOut: false }));
-    expect(learned[0]).toMatch(/all 8 rows of training data: .* only the loss ranks them$/);
+    expect(learned[0]).toMatch(/all 8 training rows correctly, so only the loss ranks them$/);
     const numbers = reportOf(plan, { ...results, scores: { losses: scores.losses } as Scores, ranking: [0, 2, 3, 1] });
     expect(numbers.saturated).toBe(0);
   });

@@ -33,7 +33,7 @@ describe("--halving", () => {
     );
     expect(stdout).toMatch(/^best +rank .* f1 +rocAuc .* steps +left at rung\n/);
     expect(stdout).toMatch(
-      /\nhalving +12 networks to 4 after epoch 2, 1 after epoch 6\n +468 of 1,944 networks·steps were taken\n/,
+      /\nhalving +12 networks to 4 after epoch 2, 1 after epoch 6\n +468 of 1,944 network steps were trained\n/,
     );
     expect(stdout).toMatch(/\ncheck .* within the bound/);
     expect(code).toBe(0);

@@ -26,7 +26,7 @@ describe("train", () => {
   test("says first how the target was understood, and which flag changes it", async () => {
     const { stderr } = await train("07-large-labels.csv", "id");
     expect(stderr).toMatch(
-      /predict +id: 3 classes \(9007199254740992, 9007199254740993, 9007199254740996\)\n +3 different whole numbers are classes; --task regression takes them as amounts\n/,
+      /predict +id: 3 classes \(9007199254740992, 9007199254740993, 9007199254740996\)\n +3 different whole numbers are classes; --task regression treats them as amounts\n/,
     );
     const { stdout } = await thalweg(["predict", "id.safetensors", fault("07-large-labels.csv"), ...cpu, "--quiet"]);
     const [header, ...lines] = stdout.trimEnd().split("\n");

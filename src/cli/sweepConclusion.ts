@@ -61,7 +61,7 @@ function tellSpeed(
   const taken = (model.earlyStopping ?? model.halving)?.memberSteps ?? stepsTaken(training, last.step);
   const speed = (1000 * taken) / last.elapsedMs;
   const work = `${grouped(plan.members)} networks, ${grouped(last.step)} steps in ${duration(last.elapsedMs)}`;
-  output.result("speed", `${grouped(speed)} networks·steps/s (${work})`);
+  output.result("speed", `${grouped(speed)} network steps/s (${work})`);
   return speed;
 }
 
@@ -73,7 +73,7 @@ function tellHalving({ output, model, prepared, flags, options }: SweepSession):
   for (const [at, line] of halvingLines(halving, perEpoch).entries()) output.result(at === 0 ? "halving" : "", line);
   const all = model.members * flags.epochs * perEpoch;
   const since = options.resume ? " since the run was resumed" : "";
-  output.result("", `${grouped(halving.memberSteps)} of ${grouped(all)} networks·steps were trained${since}`);
+  output.result("", `${grouped(halving.memberSteps)} of ${grouped(all)} network steps were trained${since}`);
 }
 
 const halvingRecord = ({ model }: SweepSession) =>

@@ -193,7 +193,7 @@ function stoppedLine({ stopped, ranking }: SweepReport): string {
 export function rankingNotes({ ranking, ranked, rows, saturated, tied }: SweepReport): string[] {
   const isHeldOut = ranked === "held-out loss";
   const networks = counted(ranking.length, "network");
-  const over = `${counted(rows, "row")} ${isHeldOut ? "held out" : "of training data"}`;
+  const over = counted(rows, isHeldOut ? "held-out row" : "training row");
   const remedy = isHeldOut ? "; hold out more rows (--validation), or compare the best on new rows" : "";
   const perfect = `${grouped(saturated)} of ${networks} predict the class of all ${over} correctly, so only the loss ranks them${remedy}`;
   const second = isHeldOut ? "the training loss, then the number" : "the number";

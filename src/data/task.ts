@@ -77,7 +77,11 @@ export function chooseTask(table: Table, targets: readonly ColumnSummary[], want
   if (wanted) return { task: asked(table, targets, wanted), taskReason: "as requested", otherTask: undefined };
   requireNoDates(table, targets);
   if (targets.some(({ kind }) => kind !== "number")) {
-    return { task: asked(table, targets, "classification"), taskReason: "text is classes", otherTask: undefined };
+    return {
+      task: asked(table, targets, "classification"),
+      taskReason: "text values are classes",
+      otherTask: undefined,
+    };
   }
   if (targets.length > 1) {
     return { task: "regression", taskReason: "several numeric targets", otherTask: undefined };

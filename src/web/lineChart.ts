@@ -129,7 +129,7 @@ class NumbersTable {
     const names = ["Step", ...lines.map(({ label }) => label)];
     const heads = names.map((name) => element("th", { scope: "col" }, name));
     const table = element("table", { class: "numbers" }, element("thead", {}, element("tr", {}, ...heads)), this.#body);
-    this.root = element("details", { class: "chart-numbers" }, element("summary", {}, "As numbers"), table);
+    this.root = element("details", { class: "chart-numbers" }, element("summary", {}, "Show as table"), table);
     this.root.addEventListener("toggle", () => this.#fill());
   }
 

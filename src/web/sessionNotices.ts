@@ -32,7 +32,7 @@ export function tellDiverged(
   const lower = Number((learningRate / 10).toPrecision(2));
   const where = `at step ${grouped(step)}: a learning rate of ${learningRate} is too high`;
   notice("bad", `Training diverged ${where}. The network is back at step ${grouped(goodStep)}.`, {
-    label: `Go on with ${lower}`,
+    label: `Continue with ${lower}`,
     run: () => goOn(lower),
   });
 }
@@ -45,9 +45,9 @@ export function tellOutOfMemory({ message, fits }: OutOfMemoryMessage, use: (fit
   }
   const [what, fitting] =
     "members" in fits
-      ? [`so many networks. ${grouped(fits.members)} of them fit`, fits.members]
+      ? [`this many networks. ${grouped(fits.members)} fit`, fits.members]
       : [`this batch. A batch of ${grouped(fits.batchSize)} fits`, fits.batchSize];
-  notice("bad", `The GPU has not enough memory for ${what}.`, {
+  notice("bad", `The GPU does not have enough memory for ${what}.`, {
     label: `Use ${grouped(fitting)}`,
     run: () => use(fits),
   });

@@ -22,8 +22,8 @@ import { isDetail, Toolbar } from "./toolbar.ts";
 import { wholeZoom, windowRaster } from "./zoom.ts";
 
 const lead =
-  "A network learns which colour belongs to each point. It sees no pixels: only x and y, as waves of random directions. " +
-  "Drop, paste or choose a picture of yours and watch; it never leaves this page.";
+  "A network learns the colour of each point from its x and y alone, encoded as Fourier features. " +
+  "Drop, paste or choose your own picture; it never leaves this page.";
 
 /** The view of an image: a session, what is shown of it, and what the reader does. */
 export class ImagePage {
@@ -62,7 +62,7 @@ export class ImagePage {
     this.#asked = own;
     this.#settings = { ...sizes[size ?? "small"], ...own };
     this.#detail = isDetail(Number(params.get("detail"))) ? Number(params.get("detail")) : 1;
-    if (rejected.length > 0) notice("warn", `The address says ${rejected.join(", ")}, which cannot be: left out.`);
+    if (rejected.length > 0) notice("warn", `Ignored invalid settings in the URL: ${rejected.join(", ")}.`);
     this.#toolbar = this.#createToolbar();
     root.append(...this.#layout());
     this.#stopReceiving = receivePictures(root, {

@@ -30,7 +30,7 @@ export class SettingsPanel {
       "select",
       { name: "size" },
       ...options,
-      element("option", { value: "own", hidden: true }, "Your own"),
+      element("option", { value: "own", hidden: true }, "Custom"),
     );
     this.#size.addEventListener("change", () => changed(sizes[this.#size.value as SizeName]));
     const size = element("label", { class: "field" }, element("span", {}, "Size"), this.#size);

@@ -26,7 +26,7 @@ export interface DrawingOptions {
   readonly onLink: (index: number) => void;
 }
 
-const nothing = "Point at a link or a neuron to read its number; press a link to change it.";
+const nothing = "Point at a link or a neuron to read its value; click a link to change it.";
 
 export class Drawing implements Panel {
   readonly element: HTMLElement;
@@ -202,7 +202,7 @@ export class Drawing implements Panel {
       this.#build();
       this.#board.querySelector<HTMLElement>("[data-node=fold]")?.focus();
     };
-    const title = this.#isUnfolded ? "Show the first and the last layers alone" : "Show all layers";
+    const title = this.#isUnfolded ? "Show only the first and last layers" : "Show all layers";
     return element("button", { type: "button", class: "gap", style, title, "data-node": "fold", onclick }, label);
   }
 

@@ -29,7 +29,7 @@ class FilePanel {
   readonly #summary = element("p", { class: "quiet" });
   readonly #notes = element("ul", { class: "quiet notes" });
   readonly #missing = element("input", { type: "text", placeholder: "-999, unknown", onchange: () => this.read() });
-  readonly #missingField = element("label", { class: "field" }, element("span", {}, "Missing cells, beside empty ones"), this.#missing); // prettier-ignore
+  readonly #missingField = element("label", { class: "field" }, element("span", {}, "Words that mean a missing value"), this.#missing); // prettier-ignore
   #columns: ChosenColumns | undefined;
 
   constructor(file: File, slot: HTMLElement, onPoints: (points: TablePoints) => void) {

@@ -26,13 +26,13 @@ const details = {
     label: "Schedule length",
     values: [200, 500, 1000, 2000, 5000, 10_000, 50_000],
     text: inSteps,
-    hint: "Steps that the schedule takes.",
+    hint: "Number of steps of the schedule.",
   },
   warmUp: {
     label: "Warm-up",
     values: [0, 50, 100, 200, 500, 1000],
     text: inSteps,
-    hint: "A line from a third of the rate up to it, before the schedule.",
+    hint: "Linear rise from a third of the rate, before the schedule.",
   },
   weightDecay: {
     label: "Weight decay (L2)",
@@ -44,31 +44,31 @@ const details = {
     label: "L1 penalty",
     values: [0, 1e-5, 1e-4, 1e-3, 0.003, 0.01, 0.03, 0.1],
     text: orOff,
-    hint: "Pulls all weights towards 0 by the same amount: few stay.",
+    hint: "Pulls all weights towards 0 by the same amount; many become 0.",
   },
   dropout: {
     label: "Dropout",
     values: [0, 0.05, 0.1, 0.2, 0.3, 0.5],
     text: orOff,
-    hint: "Share of hidden values that a step leaves out.",
+    hint: "Share of hidden values that each step sets to 0.",
   },
   labelSmoothing: {
     label: "Label smoothing",
     values: [0, 0.05, 0.1, 0.2],
     text: orOff,
-    hint: "Classes are learned as a little less than certain.",
+    hint: "Softens the class targets a little.",
   },
   clipNorm: {
     label: "Clip gradient norm",
     values: [0, 0.1, 0.3, 1, 3, 10],
     text: orOff,
-    hint: "Gradients that are longer are shortened to this.",
+    hint: "Scales larger gradients down to this norm.",
   },
   ema: {
     label: "Weight average (EMA)",
     values: [0, 0.9, 0.99, 0.999],
     text: orOff,
-    hint: "Shows a moving average of the weights.",
+    hint: "Uses a moving average of the weights.",
   },
   patience: {
     label: "Early stopping",
@@ -89,8 +89,8 @@ const groups: readonly { readonly legend: string; readonly names: readonly Detai
 
 /** Why a field has no effect now; undefined where it has. */
 function reasonAgainst(name: NumberName, state: PlaygroundState): string | undefined {
-  if (name === "scheduleSteps" && state.schedule === "constant") return "A constant rate has no end.";
-  if (name === "labelSmoothing" && !takesLogits(state.loss)) return "Only cross entropy has labels to smooth.";
+  if (name === "scheduleSteps" && state.schedule === "constant") return "Not used by a constant rate.";
+  if (name === "labelSmoothing" && !takesLogits(state.loss)) return "Only for cross entropy.";
   return undefined;
 }
 

@@ -42,7 +42,7 @@ export function columnTable(): ColumnTable {
   const heads = ["Lowest", "Median", "Highest", "Diverged"].map((name) => element("th", { scope: "col" }, name));
   const head = element("thead", {}, element("tr", {}, axis, ...heads));
   const table = element("table", { class: "best numbers" }, head, body);
-  const root = element("details", { class: "map-numbers" }, element("summary", {}, "As numbers"), table);
+  const root = element("details", { class: "map-numbers" }, element("summary", {}, "Show as table"), table);
   let fill = (): void => {};
   root.addEventListener("toggle", () => fill());
   const show: ColumnTable["show"] = (grid, values) => {

@@ -78,12 +78,7 @@ export class Controls {
   constructor(changed: (state: PopulationState) => void) {
     this.#changed = changed;
     this.#widths.addEventListener("change", () => this.#readLayers());
-    const widths = element(
-      "label",
-      { class: "field" },
-      element("span", {}, "Hidden layers, neurons of each"),
-      this.#widths,
-    );
+    const widths = element("label", { class: "field" }, element("span", {}, "Neurons per hidden layer"), this.#widths);
     this.root = element(
       "div",
       { class: "controls" },

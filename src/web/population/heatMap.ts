@@ -76,7 +76,7 @@ export class HeatMap {
     this.#frame.setAttribute(
       "aria-label",
       `${networksOf(grid)} networks, ${across.toLowerCase()} from left to right, ${down.toLowerCase()} from bottom to top. ` +
-        "Arrows go from network to network, Enter opens one in the playground.",
+        "Arrow keys move between networks, Enter opens one in the playground.",
     );
     this.#layOut();
     this.#paint();
