@@ -372,7 +372,7 @@ describe("what is trained", () => {
   test("an address that makes no sense says so, and trains all the same", async () => {
     await open("#/playground?v=1&net=999-tanh&data=moon&rate=0.5");
     const text = await noticeText("net=999-tanh");
-    expect(text).toContain("data=moon is left out: expected one of circle");
+    expect(text).toContain("data=moon is ignored: expected one of circle");
     await click("Step");
     await waitForStep(1);
   });
@@ -442,7 +442,7 @@ describe("points of one's own", () => {
     await page.type(".file input", "-999");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.querySelector(".data")!.textContent.includes("60 points of your own"));
-    expect(await textOf(".data")).toContain("gaps.csv: 67 rows, 7 without a value left out");
+    expect(await textOf(".data")).toContain("gaps.csv: 67 rows, 7 dropped for missing values");
     expect(await textOf(".notes")).not.toContain('-999" in 7 cells, outside');
   });
 
