@@ -16,7 +16,7 @@ describe("train", () => {
     expect(code).toBe(0);
     expect(stderr).toMatch(/data +13-missing\.csv: 200 rows × 4 columns \(CSV\), .*120 rows with missing cells filled/);
     expect(stderr).toMatch(
-      /note +120 of 200 rows have missing cells, in "Cabin" \(95\), "Age" \(37\): they are filled/,
+      /note +120 of 200 rows have missing cells, in "Cabin" \(95\), "Age" \(37\): cells are filled/,
     );
     expect(stdout).toMatch(/balanced accuracy [\d.]+ % \(by chance 50\.0 %\), macro F1 0\.\d+\n +true \\ predicted +no +yes\n +no +\d+ +\d+\n +yes +\d+ +\d+\n/); // prettier-ignore
     const dropped = await train("13-missing.csv", "Survived", "--missing-cells", "drop", "--json");
