@@ -127,7 +127,7 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
       6,
       /training diverged; lower --learning-rate \(it is 1000\)/,
     ],
-    ["a model for other columns", ["predict", "penguins.safetensors", cars], 3, /a model for other columns/],
+    ["a model for other columns", ["predict", "penguins.safetensors", cars], 3, /pass a table with these columns/],
     ["a model cut in half", ["predict", "cut.safetensors", penguins], 3, /cut\.safetensors: /],
     ["a model with a NaN", ["predict", "flipped.safetensors", penguins], 3, /a finite f32/],
     [

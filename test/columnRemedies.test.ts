@@ -105,9 +105,9 @@ describe("another table than that of the training", () => {
 
   test("columns that differ in case only are named", async () => {
     await expect(encode((k) => k * 1.5, "CELL,long\n1,2")).rejects.toThrow(
-      /among them "cell", "Long", got the columns "CELL", "long"; the names differ in upper and lower case only: rename the columns$/,
+      /including "cell", "Long", got the columns "CELL", "long"; the names differ in upper and lower case only: rename the columns$/,
     );
-    await expect(encode((k) => k * 1.5, "CELL,broad\n1,2")).rejects.toThrow(/a model for other columns/);
+    await expect(encode((k) => k * 1.5, "CELL,broad\n1,2")).rejects.toThrow(/pass a table with these columns/);
   });
 
   test("a number without its percent sign is no missing value", async () => {

@@ -252,8 +252,8 @@ describe("a model's preprocessing on other tables", () => {
   });
 
   test.each([
-    ["other columns", "height,place\n1,a\n", /model for other columns/],
-    ["a missing column", "x\n1\n", /among them "site"/],
+    ["other columns", "height,place\n1,a\n", /pass a table with these columns/],
+    ["a missing column", "x\n1\n", /including "site"/],
     ["text in a number column", "x,site\n1,a\nx,a\n", /line 3, column "x": expected a number/],
     ["a number beyond f32", "x,site\n1e200,a\n2,b\n", /near those the model was trained on/],
   ])("refuses %s", async (_, text, message) => {

@@ -46,7 +46,7 @@ function advice({ kind }: Device, platform: string): string[] {
 function showDevice(output: Output, device: Device): void {
   const { adapter, limits, features } = device.details();
   output.result("device", `${device.name} (${device.kind})`);
-  if (device.fallbackReason !== undefined) output.result("why", device.fallbackReason);
+  if (device.fallbackReason !== undefined) output.result("reason", device.fallbackReason);
   output.result("system", `Node ${process.versions.node}, ${process.platform} ${process.arch}`);
   for (const [key, value] of Object.entries(adapter)) output.result("adapter", `${key}: ${value || "not reported"}`);
   for (const [key, value] of Object.entries(limits)) output.result("limit", `${key.padEnd(42)} ${grouped(value)}`);

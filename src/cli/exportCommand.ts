@@ -19,7 +19,7 @@ The exported file does not need thalweg:
   js    a module: predict(x), and predictRow({ column: value }) for models from thalweg train
   c     void NAME(const float x[], float y[])
   wgsl  fn NAME(x: array<f32, …>) -> array<f32, …>, to paste into a shader
-    html  a page with a form, which works offline
+  html  a page with a form, which works offline
   onnx  for ONNX Runtime and other ONNX readers
 Results match thalweg predict: class probabilities or outputs; js and html use the units of the table.
 `;

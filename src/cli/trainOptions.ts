@@ -58,14 +58,14 @@ export function addNetworkOptions(command: Command): Command {
     .addOption(layers)
     .option(
       "--activation <name>",
-      `of the hidden layers: ${activationNames.join(", ")}`,
+      `activation of the hidden layers: ${activationNames.join(", ")}`,
       name("--activation", activationNames),
       "tanh",
     )
-    .option("--loss <name>", `${lossNames.join(", ")} (default: by the task)`, name("--loss", lossNames))
+    .option("--loss <name>", `loss function: ${lossNames.join(", ")} (default: by the task)`, name("--loss", lossNames))
     .option(
       "--initializer <name>",
-      `${initializerNames.join(", ")} (default: by the activation)`,
+      `initial weights: ${initializerNames.join(", ")} (default: by the activation)`,
       name("--initializer", initializerNames),
     );
 }
@@ -73,7 +73,7 @@ export function addNetworkOptions(command: Command): Command {
 /** Reads a number of the optimizer: one for `train`, several for `sweep`. */
 type RateReader = (flag: "--learning-rate" | "--momentum" | "--weight-decay") => (text: string) => unknown;
 
-const rates = `(default: ${optimizerNames.map((own) => `${own} ${usualRate(own)}`).join(", ")})`;
+const rates = `learning rate (default: ${optimizerNames.map((own) => `${own} ${usualRate(own)}`).join(", ")})`;
 const withMomentum = optimizerNames.filter((own) => "momentum" in hyperParameterDefaults(own)).join(", ");
 
 function addLineSearchOptions(command: Command): Command {
@@ -112,8 +112,8 @@ export function addStepOptions(command: Command, what: string, read: RateReader)
     .optionsGroup("Training:")
     .option("--optimizer <name>", optimizerNames.join(", "), name("--optimizer", optimizerNames), "adam")
     .option(`--learning-rate <${what}>`, rates, read("--learning-rate"))
-    .option(`--momentum <${what}>`, `for ${withMomentum}`, read("--momentum"))
-    .option("--nesterov", "for sgd with momentum; muon always uses it")
+    .option(`--momentum <${what}>`, `momentum, for ${withMomentum}`, read("--momentum"))
+    .option("--nesterov", "Nesterov momentum, for sgd; muon always uses it")
     .option(`--weight-decay <${what}>`, "strength of the decay of weights towards 0", read("--weight-decay"));
   return addLineSearchOptions(command)
     .option("--schedule <name:numbers>", `learning-rate schedule, in steps: ${scheduleUsage}`, schedule("--schedule"))

@@ -208,13 +208,13 @@ export async function verifyTraining(model: Model<AnyNetwork>, wanted: VerifyReq
   const bound = margin * drift;
   const isClear = deviation <= bound || deviation > Math.min(greyZone * bound, largestBound);
   if (bound <= largestBound && isClear) {
-    const reason = `${margin} × the drift of the same steps in float64 when each is preceded by float32 rounding`;
+    const reason = `${margin} × the drift of float64 steps that start from values rounded to float32`;
     return { deviation, bound, passed: deviation <= bound, conclusive: true, normDeviation, worst, reason };
   }
   const step = await compareStep(model, executor, request);
   const reason =
-    `after all steps the deviation is ${deviation.toExponential(1)}, and rounding alone drifts by ` +
-    `${drift.toExponential(1)}: this training amplifies it, so one step from the trained parameters is compared`;
+    `after all steps the deviation is ${deviation.toExponential(1)}, and rounding alone causes ` +
+    `${drift.toExponential(1)}: this training amplifies rounding, so only one step from the trained parameters is compared`;
   const passed = Number.isFinite(step.deviation) && step.deviation <= step.bound;
   return { ...step, passed, conclusive: false, normDeviation, worst, reason };
 }
