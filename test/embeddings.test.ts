@@ -61,7 +61,7 @@ describe("prepare", () => {
     expect(often.training.categoryColumns).toHaveLength(1);
     const seldom = await prepare(tableFromRows(rowsOf(300, 1200), "t"), { target: "y", validation: 0 });
     expect(seldom.training.categoryColumns).toBeUndefined();
-    expect(JSON.stringify(seldom.report)).toContain("different text values in 1200 rows, fewer than 5 rows of each");
+    expect(JSON.stringify(seldom.report)).toContain("different text values in 1200 rows, fewer than 5 rows each");
   });
 
   test("ten categories are one-hot, eleven are numbered", async () => {

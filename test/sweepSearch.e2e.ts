@@ -119,11 +119,11 @@ describe("--halving", () => {
     [
       "L-BFGS",
       ["--halving", "--optimizer", "lbfgs"],
-      /--halving: expected no --optimizer lbfgs beside it: .* line searches .*, got both/,
+      /--halving: expected no --optimizer lbfgs with it: .* line search.*, got both/,
     ],
-    ["folds", ["--hyperband", "--folds", "3"], /--hyperband: expected no --folds beside it: .*, got both/],
+    ["folds", ["--hyperband", "--folds", "3"], /--hyperband: expected no --folds with it: .*, got both/],
     ["no rows held out", ["--halving", "--validation", "0"], /--halving: expected held-out rows, got --validation 0/],
-    ["too few epochs", ["--halving", "4", "--epochs", "3"], /--halving: expected at least 4 epochs, .* got --epochs 3/],
+    ["too few epochs", ["--halving", "4", "--epochs", "3"], /--halving: expected at least 4 epochs: .* got --epochs 3/],
     [
       "too few networks",
       ["--halving", "4", "--members", "3"],
@@ -323,7 +323,7 @@ describe("--checkpoint and --resume", () => {
       expect(stateRuns()).toEqual([expect.stringMatching(/^penguins-[0-9a-f]{8}-sweep-[0-9a-f]{8}$/)]);
       // `train` does not take it for one of its own.
       expect((await thalweg(["train", penguins, "--resume", "--quiet"])).stderr).toMatch(
-        /--resume: expected a run on .* got none/,
+        /--resume: expected an interrupted run on .* got none/,
       );
       const second = await thalweg(["sweep", penguins, "--resume", "--quiet"]);
       expect(second).toMatchObject({ code: 0, stderr: "" });

@@ -154,7 +154,7 @@ describe("a column of dates", () => {
 
     test("a day that is none", async () => {
       expect(await whyOf(dates.with(3, "2023-02-30"))).toEqual([
-        expect.stringContaining('"2023-02-30" is no date; pass'),
+        expect.stringContaining('"2023-02-30" is not a date; pass'),
       ]);
     });
 
@@ -166,7 +166,7 @@ describe("a column of dates", () => {
 
     test("both", async () => {
       expect(await whyOf(dates.with(3, "31.12.2023").with(9, "TBD"))).toEqual([
-        'dates in 39 of 40 cells, but "TBD" is no date; pass --missing "default,TBD" if that means a missing value; and "31.12.2023" is not year-month-day as most; use one form',
+        'dates in 39 of 40 cells, but "TBD" is not a date; pass --missing "default,TBD" if that means a missing value; and "31.12.2023" is not year-month-day as most; use one form',
       ]);
     });
 

@@ -125,7 +125,7 @@ test.each([1, 2, 3, 4])("11: every class has a row to learn from (seed %i)", asy
   expect(classesOf(prepared)).toEqual(["p", "q", "rare"]);
   const rows = [0, 1, 2].map((k) => prepared.training.targets.filter((v, i) => i % 3 === k && v === 1).length);
   expect(rows[2]).toBe(1);
-  expect(prepared.report.notes.join()).toMatch(/"rare": one row only/);
+  expect(prepared.report.notes.join()).toMatch(/"rare": only one row/);
   const share = [0, 1].map((k) => prepared.validation!.targets.filter((v, i) => i % 3 === k && v === 1).length);
   expect(share.map((held, k) => held / (held + rows[k]!))).toEqual([expect.closeTo(0.2, 1), expect.closeTo(0.2, 1)]);
 });

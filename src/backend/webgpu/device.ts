@@ -269,7 +269,8 @@ export async function openAdapter(
     if (!adapter) return options.reason ?? "WebGPU found no adapter: none is installed, or the browser blocks it";
     const kind = isSoftware(adapter.info) ? "software" : "gpu";
     const wanted = choice === "auto" ? "gpu" : choice;
-    if (kind !== wanted) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
+    if (kind !== wanted)
+      return `the only adapter, ${nameOf(adapter.info)}, is a ${kind === "software" ? "software" : "hardware"} adapter`;
     const { maxBufferBytes } = options;
     const opened = await requestDevice(adapter);
     return await ownerOf(opened, { isOwned: true, isRequired: choice !== "auto", maxBufferBytes });

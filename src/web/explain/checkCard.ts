@@ -106,7 +106,7 @@ function summaryOf({ lines, differences, place }: Checked): string {
 /** @param check is called with the button */
 export function createCheckCard(check: () => void): CheckCard {
   let isBusy = false;
-  const button = element("button", { type: "button", class: "check", onclick: () => !isBusy && check() }, "Check it");
+  const button = element("button", { type: "button", class: "check", onclick: () => !isBusy && check() }, "Check");
   const status = element("p", { class: "status", role: "status" });
   const table = element("div", {
     class: "scroll",
@@ -122,7 +122,7 @@ export function createCheckCard(check: () => void): CheckCard {
     element: element(
       "section",
       { class: "card check-it", "aria-labelledby": "check-title" },
-      element("h2", { id: "check-title" }, "Is it right?"),
+      element("h2", { id: "check-title" }, "Check the numbers"),
       element("p", { class: "quiet" }, about),
       element("div", { class: "row" }, button),
       status,

@@ -34,7 +34,7 @@ export function createTrainCard(run: (steps: number) => void): TrainCard {
     element: element(
       "section",
       { class: "card train", "aria-labelledby": "train-title" },
-      element("h2", { id: "train-title" }, "Let it learn"),
+      element("h2", { id: "train-title" }, "Train"),
       element("div", { class: "row", role: "group", "aria-label": "Run" }, element("span", {}, "Run"), ...buttons),
       figure,
       status,

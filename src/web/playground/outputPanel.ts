@@ -91,7 +91,7 @@ export class OutputPanel implements Panel {
     this.#discrete.set(state.discretizes);
     this.curves.choose(state.curves, state.task === "classification");
     this.element.classList.toggle("numbers-only", state.task === "regression");
-    this.#boundary.textContent = state.task === "classification" ? "line: decision boundary" : "line: 0";
+    this.#boundary.textContent = state.task === "classification" ? "Line: decision boundary" : "Line: 0";
     this.#showPoints();
   }
 
