@@ -62,7 +62,7 @@ describe("the walk", () => {
     expect(sentence("Loss of the output")).toBe(
       "The answer 0.8505 is 0.8505 above the target 0. The loss is half the square of that.",
     );
-    expect(sentence("The gradient of w9")).toBe("Make w9 larger by 0.001, and the loss rises by about 0.00008239.");
+    expect(sentence("Gradient of w9")).toBe("Make w9 larger by 0.001, and the loss rises by about 0.00008239.");
     expect(sentence("Updated parameters, output layer")).toContain(
       "b5 moves most: it goes down by 0.05407, because a larger one would make the loss larger.",
     );

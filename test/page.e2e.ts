@@ -158,7 +158,7 @@ describe("the walk", () => {
   test("jumps to a gradient", async () => {
     const value = await page.$$eval(
       ".go-to option",
-      (all) => all.find(({ text }) => text === "The gradient of w5")!.value,
+      (all) => all.find(({ text }) => text === "Gradient of w5")!.value,
     );
     await page.select(".go-to", value);
     const [line] = await formulas();
