@@ -47,7 +47,7 @@ export class BadFile extends ThalwegError {
   readonly code = "BAD_FILE";
 }
 
-/** The device that was asked for does not exist here. */
+/** The device that was requested does not exist here. */
 export class NoDevice extends ThalwegError {
   readonly code = "NO_DEVICE";
 }

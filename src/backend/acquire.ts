@@ -67,8 +67,8 @@ async function open(choice: DeviceChoice, options: AcquireOptions): Promise<Devi
 }
 
 /**
- * Opens a device to compute on: hardware adapter, else WebAssembly, else the float64 reference; or exactly the kind asked for.
- * @throws NoDevice when the kind asked for does not exist here
+ * Opens a device to compute on: hardware adapter, else WebAssembly, else the float64 reference; or exactly the requested kind.
+ * @throws NoDevice when the requested kind does not exist here
  */
 export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   requireOptions("acquire", options, ["device", "gpu", "gpuDevice", "maxBufferBytes", "reason"]);

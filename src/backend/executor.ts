@@ -51,7 +51,7 @@ export interface EarlyStoppingState {
   readonly bestSteps: Float64Array;
   /** Validations since the best one. */
   readonly waits: Float64Array;
-  /** Steps after which a member was stopped; −1 while it goes on. */
+  /** Steps after which a member was stopped; −1 while it continues. */
   readonly stoppedSteps: Float64Array;
   /** Loss before the last step that a member has done. */
   readonly finalLosses: FloatArray;
@@ -92,7 +92,7 @@ export interface HalvingState {
   readonly rungs: string;
   /** The last rung at which members were compared, in steps; a state that is read after another one has not been compared yet. */
   readonly judgedStep: number;
-  /** Step of the rung from which a member did not go on, [members]; −1 while it goes on. */
+  /** Step of the rung from which a member did not continue, [members]; −1 while it continues. */
   readonly stoppedSteps: Float64Array;
   /** Loss before the last step that a member has done, [members]. */
   readonly finalLosses: FloatArray;
@@ -107,7 +107,7 @@ export interface HistoryEntry {
   readonly learningRate: number;
   /** Since the first step, without the time between an interruption and the resumption. */
   readonly elapsedMs: number;
-  /** Scores on the validation rows, and metrics where some were asked for. */
+  /** Scores on the validation rows, and metrics where some were requested. */
   readonly validation?: (Scores & { readonly loss: number; readonly accuracy: number | undefined }) | undefined;
 }
 
@@ -125,7 +125,7 @@ export interface HistoryState {
   readonly entries: readonly HistoryEntry[];
 }
 
-/** What the trainer goes on from, apart from what the run computes: an entry for each feature that keeps something between events. */
+/** What the trainer continues from, apart from what the run computes: an entry for each feature that keeps something between events. */
 export interface TrainerState {
   readonly earlyStopping?: EarlyStoppingState;
   readonly reduceOnPlateau?: PlateauState;
@@ -133,7 +133,7 @@ export interface TrainerState {
   readonly history?: HistoryState;
 }
 
-/** What a training has to have in common with the one that it goes on with: the rows of every step, and the moments' meaning. */
+/** What a training has to have in common with the one that it continues with: the rows of every step, and the moments' meaning. */
 export interface Fingerprint {
   /** Hash of the rows. */
   readonly data: string;
@@ -147,7 +147,7 @@ export interface Fingerprint {
   readonly bootstrap: boolean;
 }
 
-/** Where a training stands: with the same data and options, what it goes on from to give the bits that it would have given. */
+/** Where a training stands: with the same data and options, what it continues from to give the bits that it would have given. */
 export interface Checkpoint {
   /** Steps done. */
   readonly step: number;
@@ -160,7 +160,7 @@ export interface Checkpoint {
   readonly bestLosses: FloatArray;
   readonly bestSteps: Float64Array;
   readonly trainer?: TrainerState | undefined;
-  /** Of which training; one without any may go on as another training. */
+  /** Of which training; one without any may continue as another training. */
   readonly fingerprint?: Fingerprint | undefined;
 }
 
@@ -195,7 +195,7 @@ export interface MemberResults {
   /** Least loss of any step, and the step before whose update it was; infinite and −1 where there was none. */
   readonly bestLosses: FloatArray;
   readonly bestSteps: Float64Array;
-  /** First step with a gradient, loss, moment or parameter that was not finite: the member stopped there; −1: it goes on. */
+  /** First step with a gradient, loss, moment or parameter that was not finite: the member stopped there; −1: it continues. */
   readonly nonFiniteSteps: Float64Array;
 }
 
@@ -212,9 +212,9 @@ export interface Scores {
 
 /** One training run: steps are numbered from 0 and executed once, in order. */
 export interface TrainingRun {
-  /** Executes `count` steps; resolves when more work may be handed over, not necessarily when it is done. */
+  /** Executes `count` steps; resolves when more work may be submitted, not necessarily when it is done. */
   execute(firstStep: number, count: number): Promise<void>;
-  /** Resolves when all work handed over is done. */
+  /** Resolves when all work submitted is done. */
   finished(): Promise<void>;
   /** Losses [count, members] of steps that are still in the ring (`ringSteps` newest). Waits for the work. */
   readLosses(firstStep: number, count: number): Promise<FloatArray>;
@@ -223,11 +223,11 @@ export interface TrainingRun {
   readNonFinite(): Promise<Float64Array>;
   /** Waits for the work. */
   readResults(): Promise<MemberResults>;
-  /** Where the run stands after `step` steps, all of which must have been handed over. Waits for the work. */
+  /** Where the run stands after `step` steps, all of which must have been submitted. Waits for the work. */
   readCheckpoint(step: number): Promise<Checkpoint>;
   /** Steps that are worth handing over at once: fewer cost more each. */
   readonly leastSteps: number;
-  /** Replaces the learning rate from the next step handed over: one of all members, or one of each [members]. */
+  /** Replaces the learning rate from the next step submitted: one of all members, or one of each [members]. */
   setLearningRate(learningRate: number | Float64Array): void;
   /**
    * Stops members after the first step, all work being done: as if a value of step 0 had not been finite. Later steps leave them as

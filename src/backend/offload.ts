@@ -24,7 +24,7 @@ import type { GpuDevice } from "./webgpu/device.ts";
 // offloads the run.
 
 /**
- * A modest processor. Figures that were measured would be closer to the truth, but near the break-even they would choose anew in every
+ * A modest processor. Figures that were measured would be closer to the truth, but near the break-even they would choose again in every
  * process, and with the machine the last bits of a training change.
  */
 const oneThread: WasmMachine = { threads: 1, flops: 2e10, bytesPerSecond: 1e10, phaseMs: 0 };
@@ -94,7 +94,7 @@ class OffloadingExecutor implements Executor {
     return this.#current.trace(data, optimizer);
   }
 
-  /** Strategies that are asked for, and activations in 16 bits, are the GPU's. */
+  /** Strategies that are requested, and activations in 16 bits, are the GPU's. */
   async planRun(settings: RunSettings): Promise<PlanReport> {
     const onGpu = await this.#gpu.planRun(settings);
     const { strategy = "auto", activationStorage = "f32" } = settings;

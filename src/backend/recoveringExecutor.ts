@@ -19,7 +19,7 @@ import {
 import { successorOf } from "./successor.ts";
 import { Waits } from "./waits.ts";
 
-/** Most parameters that are kept on the host, to go on from: 16 MiB in float32. */
+/** Most parameters that are kept on the host, to continue from: 16 MiB in float32. */
 const mostKept = 2 ** 22;
 /** Losses in a row after which another kind of device computes, and after which none is left to try. */
 const [mostOfSame, mostLosses] = [3, 6];
@@ -44,8 +44,8 @@ export interface Place {
 }
 
 /**
- * The executor of a model, which goes on elsewhere when its device is lost: on the same device opened again, else on the CPU, with the
- * parameters that were kept on the host. What was asked for is then done there.
+ * The executor of a model, which continues elsewhere when its device is lost: on the same device opened again, else on the CPU, with the
+ * parameters that were kept on the host. What was requested is then done there.
  */
 export class RecoveringExecutor implements Executor {
   readonly network: AnyNetwork;
@@ -107,7 +107,7 @@ export class RecoveringExecutor implements Executor {
     return this.#kept !== undefined && !this.#isDisposed;
   }
 
-  /** The parameters as a training has them now, to go on from if it is the last event; they stay as they are. Not of large models. */
+  /** The parameters as a training has them now, to continue from if it is the last event; they stay as they are. Not of large models. */
   keep(parameters: FloatArray | undefined): void {
     if (this.#keepsParameters && parameters) this.#kept = parameters;
   }
@@ -183,7 +183,7 @@ export class RecoveringExecutor implements Executor {
     this.#device = next;
   }
 
-  /** What was asked for before `dispose` is still answered. */
+  /** What was requested before `dispose` is still answered. */
   readParameters(first?: number, count?: number): Promise<FloatArray> {
     return this.#recovering((executor) => executor.readParameters(first, count));
   }
@@ -218,7 +218,7 @@ export class RecoveringExecutor implements Executor {
     return this.#executor.planRun(this.#possible(settings));
   }
 
-  /** Strategies that were asked for are those of the device that was asked for. */
+  /** Strategies that were requested are those of the device that was requested. */
   #possible(settings: RunSettings): RunSettings {
     return this.#device.kind === this.#place.device.kind ? settings : { ...settings, strategy: "auto" };
   }
@@ -236,7 +236,7 @@ export class RecoveringExecutor implements Executor {
   }
 
   /**
-   * A training goes on after an error of its device, on another one, from `settings.resume`; the failed run is its own to free.
+   * A training continues after an error of its device, on another one, from `settings.resume`; the failed run is its own to free.
    * @throws the error where there is no other, or where it is none of a device
    */
   async goOn(failed: TrainingRun, error: unknown, settings: RunSettings): Promise<TrainingRun> {

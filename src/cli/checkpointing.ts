@@ -18,7 +18,7 @@ import { integer } from "./flags.ts";
 import { counted, duration } from "./numbers.ts";
 import { shellWord } from "./safeText.ts";
 
-// States of a training in files, written while it goes on: into the folder that --checkpoint names, else into the state folder of the
+// States of a training in files, written while it continues: into the folder that --checkpoint names, else into the state folder of the
 // system once the run has taken half a minute.
 
 /** Of `--checkpoint`, `--every` and `--keep`. */
@@ -29,7 +29,7 @@ export interface CheckpointFlags {
   readonly keep?: number;
 }
 
-/** Where nobody asked for checkpoints. */
+/** Where nobody requested checkpoints. */
 const usualInterval = { ms: 30_000 } as const;
 const keptInFolder = 3;
 /** States of fewer parameters are written within milliseconds: nothing is trained meanwhile, so that no step beyond an interval is lost. */
@@ -64,7 +64,7 @@ interface Request {
   readonly flags: CheckpointFlags & { readonly force?: boolean };
   /** As the user named it. */
   readonly table: string;
-  /** The checkpoint that the run goes on from. */
+  /** The checkpoint that the run continues from. */
   readonly resumed: string | undefined;
   readonly command: RunCommand;
 }
@@ -155,7 +155,7 @@ export class Checkpointing {
     return `every ${distance} in ${place.folder}, keeping the newest${this.#keep === 1 ? "" : ` ${this.#keep}`}`;
   }
 
-  /** What somebody types to go on; undefined where nothing has been written. */
+  /** What somebody types to continue; undefined where nothing has been written. */
   get command(): string | undefined {
     if (this.#newest === undefined) return undefined;
     const { table, place, command } = this.#context;
@@ -190,7 +190,7 @@ export class Checkpointing {
     this.#tell(`checkpoints cannot be written: ${(error as Error).message}; training continues without them`);
   }
 
-  /** While training goes on. */
+  /** While training continues. */
   async #writeLater(checkpoint: Checkpoint): Promise<void> {
     const parts = checkpointParts(this.#context.contentOf(checkpoint));
     let first: unknown;
@@ -240,7 +240,7 @@ export class Checkpointing {
     this.#told = text;
   }
 
-  /** The run has ended well, and its model is saved: what nobody asked for is removed. */
+  /** The run has ended well, and its model is saved: what nobody requested is removed. */
   async end(): Promise<void> {
     await this.#writing;
     const { folder, isOwn } = this.#context.place;

@@ -89,7 +89,7 @@ function scoresOf(
 
 const show = (value: number): string => short(value);
 
-/** What is told of the table's scores, the metrics that were asked for, and the loss. */
+/** What is told of the table's scores, the metrics that were requested, and the loss. */
 function measuresOf(scores: readonly PredictionScore[], { settings }: CrossValidation): Measured[] {
   const { loss, metrics } = settings[0]!;
   const asked = Object.entries(metrics).map(([name, own]) => measured(name, Array.from(own!.values), show));
@@ -114,19 +114,19 @@ function measuresOf(scores: readonly PredictionScore[], { settings }: CrossValid
 
 /** What a checkpoint of a run with folds says of them. */
 export interface FoldStage {
-  /** The trainings of the cross-validation go on. */
+  /** The trainings of the cross-validation continue. */
   readonly phase?: "folds";
   /** Its outcome, once it has ended: the model is trained on all rows. */
   readonly crossValidation?: unknown;
 }
 
-/** Whether a run was cut off while it was cross-validated. */
+/** Whether a run was interrupted while it was cross-validated. */
 export const isInFolds = (saved: SavedCheckpoint | undefined): boolean => saved?.run["phase"] === "folds";
 
 /** Where a cross-validation keeps its state, and shows how it goes. */
 interface Watched extends Pick<Session, "interrupts" | "checkpointing"> {
   readonly view: ProgressView;
-  /** That of the run that goes on. */
+  /** That of the run that continues. */
   readonly resume: Checkpoint | undefined;
 }
 

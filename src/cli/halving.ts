@@ -126,13 +126,13 @@ export function halvingLines({ rungs, bracketOf }: HalvingResult, perEpoch: numb
   });
 }
 
-/** Number of the rung, from 1, of its bracket from which each network did not go on, [members]; −1 where it went on. */
+/** Number of the rung, from 1, of its bracket from which each network did not continue, [members]; −1 where it continued. */
 export const rungsLeft = ({ rungs, bracketOf, stoppedSteps }: HalvingResult): Float64Array =>
   stoppedSteps.map((stopped, member) => {
     const own = rungs.filter(({ bracket }) => bracket === bracketOf[member]);
     return stopped < 0 ? -1 : own.findIndex(({ step }) => step === stopped) + 1;
   });
 
-/** How far each network came, [members]: the step of the rung at which it left; infinite where it went on. */
+/** How far each network came, [members]: the step of the rung at which it left; infinite where it continued. */
 export const reachOf = (halving: HalvingResult | undefined): Float64Array | undefined =>
   halving?.stoppedSteps.map((stopped) => (stopped < 0 ? Infinity : stopped));

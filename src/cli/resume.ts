@@ -13,7 +13,7 @@ import { type CommonFlags, usualRate } from "./trainFlags.ts";
 
 // `--resume`: the options of the run come from its checkpoint.
 
-/** Flags of a command whose runs go on. */
+/** Flags of a command whose runs continue. */
 export interface ResumableFlags extends CommonFlags, CheckpointFlags {
   readonly learningRate?: number | Values;
   /** Of a sweep. */
@@ -22,7 +22,7 @@ export interface ResumableFlags extends CommonFlags, CheckpointFlags {
   readonly resume?: string | true;
 }
 
-/** A run that goes on. */
+/** A run that continues. */
 export interface Resumed<Flags extends ResumableFlags> {
   readonly flags: Flags;
   readonly file: string;
@@ -86,7 +86,7 @@ function shown(value: unknown): string {
   return String((value as { readonly text?: unknown } | null | undefined)?.text ?? value ?? "none");
 }
 
-/** A run of which more epochs are wanted goes on; with rungs, or settings that are compared by folds, which follow from its length, it would be another. */
+/** A run of which more epochs are wanted continues; with rungs, or settings that are compared by folds, which follow from its length, it would be another. */
 const isLonger = (
   key: string,
   own: Readonly<Record<string, unknown>>,
@@ -196,7 +196,7 @@ export async function resume<Flags extends ResumableFlags>(
   throw new Error("no checkpoint"); // the last one was read, or has thrown
 }
 
-/** Library's words about a run that goes on, in those of the command line. */
+/** Library's words about a run that continues, in those of the command line. */
 export function inOwnWords(error: unknown, table: Table): unknown {
   if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) return error;
   const what = error.fault.place.slice("train: resume: ".length);

@@ -46,7 +46,7 @@ function classLines(score: ClassScore): string[] {
   return [first, balanced, ...(classes.length <= mostInMatrix ? matrixLines(score) : confusionLines(score))];
 }
 
-/** The metrics that were asked for, and what each is of the classes or targets. */
+/** The metrics that were requested, and what each is of the classes or targets. */
 function metricLines(score: PredictionScore): string[] {
   const [names, parts] =
     score.kind === "class" ? [score.classes, score.perClass] : [score.columns.map(({ name }) => name), score.perOutput];
@@ -59,7 +59,7 @@ function metricLines(score: PredictionScore): string[] {
   });
 }
 
-/** The lines of a score: accuracy and what is confused with what, or RMSE and R² per target; then the metrics that were asked for. */
+/** The lines of a score: accuracy and what is confused with what, or RMSE and R² per target; then the metrics that were requested. */
 export const scoreLines = (score: PredictionScore): string[] => [
   ...(score.kind === "class" ? classLines(score) : numberLines(score)),
   ...metricLines(score),

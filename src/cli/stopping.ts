@@ -115,7 +115,7 @@ const rangeOf = (values: readonly number[], show: (value: number) => string = gr
   return least === most ? show(least) : `${show(least)} to ${show(most)}`;
 };
 
-/** One sentence: `stopped after epoch 43, best epoch 33 restored`. @param epochs that were asked for */
+/** One sentence: `stopped after epoch 43, best epoch 33 restored`. @param epochs that were requested */
 export function describeStopping(
   { stoppedSteps, bestSteps }: StoppingResult,
   { perEpoch, epochs }: { readonly perEpoch: number; readonly epochs: number },

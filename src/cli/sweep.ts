@@ -80,7 +80,7 @@ function viewOf(output: Output, { epochs, chart }: SweepFlags, members: number):
 }
 
 interface Start extends Pick<ModelOptions, "device" | "onLost"> {
-  /** Of the run that goes on. */
+  /** Of the run that continues. */
   readonly parameters: FloatArray | undefined;
 }
 
@@ -160,7 +160,7 @@ function checkpointingOf(
     const run = { command, flags: keptFlags(flags), device: device.name };
     return { network, members: plan.members, checkpoint, preprocessing, run };
   };
-  // After its last step a run is ranked: it would have nothing to go on with, and its last losses are in no checkpoint.
+  // After its last step a run is ranked: it would have nothing to continue with, and its last losses are in no checkpoint.
   const lastStep = flags.epochs * stepsPerEpoch(flags, prepared);
   return place && new Checkpointing({ flags, table: name, command, place, contentOf, lastStep, say });
 }

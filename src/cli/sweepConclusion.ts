@@ -96,7 +96,7 @@ async function sweepRecord(session: SweepSession, report: SweepReport, outcome: 
   };
 }
 
-/** Does what may be refused, and goes on. */
+/** Does what may be refused, and continues. */
 function attempts() {
   const refused: unknown[] = [];
   const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {

@@ -97,7 +97,7 @@ type Validated = Pick<CrossValidation, "settings" | "trainingRows" | "diverged">
 interface FoldSweep extends ComparedSettings, Pick<Session, "interrupts" | "checkpointing" | "table" | "file"> {
   /** Where the table of the settings goes. */
   readonly csv: OutputFile | undefined;
-  /** The run that goes on. */
+  /** The run that continues. */
   readonly resumed: SavedCheckpoint | undefined;
   /** What checkpoints say of the folds from now on. */
   readonly enter: (stage: FoldStage) => void;
@@ -261,7 +261,7 @@ function checkpointingOf(
 
 const command = "sweep";
 
-/** A run with folds: new, or one that goes on. */
+/** A run with folds: new, or one that continues. */
 interface FoldRun {
   readonly output: Output;
   readonly interrupts: Interrupts;

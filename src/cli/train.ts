@@ -59,7 +59,7 @@ const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer):
   ...stoppingOf(flags, prepared),
 });
 
-/** What makes the steps long, as far as it was asked for. */
+/** What makes the steps long, as far as it was requested. */
 const stepFlags = ({ momentum, weightDecay }: TrainFlags): string =>
   ["--learning-rate", ...(momentum ? ["--momentum"] : []), ...(weightDecay ? ["--weight-decay"] : [])].join(" or ");
 
@@ -135,7 +135,7 @@ async function announce(session: Session<TrainFlags>, device: Device): Promise<v
 
 interface Start {
   readonly device: Device;
-  /** Of the run that goes on. */
+  /** Of the run that continues. */
   readonly parameters: FloatArray | undefined;
   readonly onLost: (why: string) => void;
 }
@@ -157,14 +157,14 @@ async function createTrainingModel(
   });
 }
 
-/** A run may have been cut off when its last step was done, before its model was saved. @returns whether it was */
+/** A run may have been interrupted when its last step was done, before its model was saved. @returns whether it was */
 function tellDone({ output, options }: Session<TrainFlags>, { last }: Outcome): boolean {
   if (options.resume === undefined || last?.step !== options.resume.step) return false;
   output.info("", `all ${grouped(last.step)} steps were already done; raise --epochs to train longer`);
   return true;
 }
 
-/** Cross-validates where `--folds` asks for it; of a run that was cut off later, what it has told. */
+/** Cross-validates where `--folds` asks for it; of a run that was interrupted later, what it has told. */
 async function foldsOf(
   session: Session<TrainFlags>,
   resumed: SavedCheckpoint | undefined,

@@ -54,7 +54,7 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly file: OutputFile;
   /** Of a network of a population, where its learning rate was reduced. */
   readonly reductions?: Reductions;
-  /** Where its states go while it goes on. */
+  /** Where its states go while it continues. */
   readonly checkpointing?: Checkpointing | undefined;
   /** Steps that led to the model, where these are not all of the options. */
   readonly steps?: number | undefined;
@@ -165,7 +165,7 @@ export async function save(session: Session, outcome: Outcome, trained = session
   return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
 }
 
-/** A run that was cut off leaves its newest state; of one that has ended well nothing is left that nobody asked for. */
+/** A run that was interrupted leaves its newest state; of one that has ended well nothing is left that nobody requested. */
 async function keepState({ checkpointing, model, output }: Session, { finished }: Outcome): Promise<void> {
   await checkpointing?.settled();
   if (finished) return checkpointing?.end();

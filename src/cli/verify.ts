@@ -112,7 +112,7 @@ async function verifyWebgpu(
   }
 }
 
-/** Tells how far the model, and where it is asked for the same training on WebGPU, is from float64 after the same steps. */
+/** Tells how far the model, and where it is requested the same training on WebGPU, is from float64 after the same steps. */
 export async function verify(session: Session, outcome: Outcome, initialParameters: FloatArray): Promise<Verified> {
   const { model, prepared, options, output, flags, reductions, steps: done } = session;
   output.info("check", "repeating the steps in float64 on the CPU");

@@ -131,7 +131,7 @@ export interface ColumnKind {
   readonly missing: number;
   /** Different values, missing ones not counted. */
   readonly distinct: number;
-  /** Why `prepare` would not make it an input unless it is asked for. */
+  /** Why `prepare` would not make it an input unless it is requested. */
   readonly unused: string | undefined;
 }
 

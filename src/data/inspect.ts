@@ -35,7 +35,7 @@ export interface ColumnSummary {
 
 /** A column with more different labels than this cannot be categories or classes. */
 export const mostLabels = 1000;
-/** More categories than this are inputs, unless asked for, only where each has at least `leastRows` rows on average to learn from. */
+/** More categories than this are inputs, unless requested, only where each has at least `leastRows` rows on average to learn from. */
 const manyCategories = 100;
 const leastRows = 5;
 
@@ -192,7 +192,7 @@ export function whyImpossible(summary: ColumnSummary): string | undefined {
   return undefined;
 }
 
-/** Why a column is not an input unless it is asked for; undefined where it is of use. */
+/** Why a column is not an input unless it is requested; undefined where it is of use. */
 export function whyUseless(summary: ColumnSummary): string | undefined {
   const { column, kind, missing, distinct } = summary;
   const rows = column.cells.length;

@@ -61,7 +61,7 @@ export interface TableReport {
 export interface Prepared {
   readonly preprocessing: Preprocessing;
   readonly training: Dataset;
-  /** Held-out rows; undefined when none were asked for. */
+  /** Held-out rows; undefined when none were requested. */
   readonly validation: Dataset | undefined;
   readonly trainingRows: number;
   readonly validationRows: number;

@@ -70,7 +70,7 @@ function asked(table: Table, targets: readonly ColumnSummary[], task: Task): Tas
 
 /**
  * Decides whether a target is classes or amounts.
- * @throws InvalidInput where the target is neither, or does not fit the task that was asked for
+ * @throws InvalidInput where the target is neither, or does not fit the task that was requested
  */
 export function chooseTask(table: Table, targets: readonly ColumnSummary[], wanted: Task | undefined): TaskChoice {
   const [first] = targets;

@@ -29,7 +29,7 @@ type Refused = keyof typeof reasons;
 
 /**
  * How often, and by what, a network is cross-validated; and the options of every training. `checkpoint` hands out the state of all trainings,
- * also where the signal or a lost device ends them; `resume` goes on from it, to the same bits.
+ * also where the signal or a lost device ends them; `resume` continues from it, to the same bits.
  */
 export interface CrossValidationOptions extends Omit<TrainOptions, Refused> {
   /** Parts that the rows are dealt to; each is held out once. Default 5, from 2 to the number of rows. */
@@ -65,7 +65,7 @@ export interface ValidatedSetting {
   readonly loss: CrossValidated;
   /** Of the cross entropies. */
   readonly accuracy: CrossValidated | undefined;
-  /** Those that were asked for. */
+  /** Those that were requested. */
   readonly metrics: { readonly [Name in MetricName]?: CrossValidated };
 }
 
@@ -78,7 +78,7 @@ export interface CrossValidation {
   readonly trainingRows: number;
   /** Trainings whose numbers stopped being finite: they are not scored, and make the mean NaN. */
   readonly diverged: number;
-  /** Where they are asked for: what is predicted for each row by the training that has not seen it [settings, seeds, rows, outputs]. */
+  /** Where they are requested: what is predicted for each row by the training that has not seen it [settings, seeds, rows, outputs]. */
   readonly predictions: FloatArray | undefined;
 }
 

@@ -67,7 +67,7 @@ export const putAll = <R extends object>(record: R, of: Members, chosen: readonl
     }),
   ) as R;
 
-/** The settings of a run of chosen members that goes on from a checkpoint of all of them. */
+/** The settings of a run of chosen members that continues from a checkpoint of all of them. */
 export function settingsOf(
   settings: RunSettings,
   of: Members,

@@ -51,7 +51,7 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   readonly decay?: DecayGroup;
   /**
    * Averages the parameters over the steps, `ema(0.999)` or `swa({ start: 1000 })`. At every event, and after the training, the model's
-   * parameters are the averages; steps go on from those that were trained, which a checkpoint holds too.
+   * parameters are the averages; steps continue from those that were trained, which a checkpoint holds too.
    */
   readonly average?: Average;
   /** Passes over the data; default 60, unless `steps` is given. */
@@ -272,7 +272,7 @@ function metricOptions({ validation, metrics, targetUnits }: TrainOptions): Metr
 const isJudged = ({ earlyStopping, reduceOnPlateau, halving }: TrainOptions): boolean =>
   earlyStopping !== undefined || reduceOnPlateau !== undefined || halving !== undefined;
 
-/** All but what is loaded only where it is asked for. */
+/** All but what is loaded only where it is requested. */
 function planWithoutSchedule(
   network: AnyNetwork,
   data: Dataset,
@@ -354,7 +354,7 @@ function judgedSteps(
   throw new InvalidInput({ place, expected, got: JSON.stringify(interval), fix: "pass { epochs: 1 }" });
 }
 
-/** How members are judged, which is loaded only where it is asked for; without `logInterval` an event tells each time. */
+/** How members are judged, which is loaded only where it is requested; without `logInterval` an event tells each time. */
 async function withJudging(
   plan: TrainPlan,
   options: TrainOptions,

@@ -30,7 +30,7 @@ export interface PackedRequest {
   readonly score: (executor: Executor) => Promise<MemberScores>;
   /** What the model is at a state: its averages, where the training keeps some. */
   readonly resultOf: (state: Checkpoint) => FloatArray;
-  /** Members that have stopped are left out as soon as at most this share of those that are computed goes on. */
+  /** Members that have stopped are left out as soon as at most this share of those that are computed continues. */
   readonly packedShare: number;
 }
 
@@ -134,7 +134,7 @@ export class PackedRun implements TrainingRun {
     return { ...putAll(before, this.#of, this.#places, results), finalLosses };
   }
 
-  /** Steps may go on, and members may be packed, while it is read. */
+  /** Steps may continue, and members may be packed, while it is read. */
   async readCheckpoint(step: number): Promise<Checkpoint> {
     const [whole, places, stopped] = [this.#whole, this.#places, new Set(this.stopped)];
     const reading = this.#inner.run.readCheckpoint(step);
@@ -210,7 +210,7 @@ export class PackedRun implements TrainingRun {
     return true;
   }
 
-  /** @returns undefined where memory does not hold both, and all go on as they are */
+  /** @returns undefined where memory does not hold both, and all continue as they are */
   async #openPart(going: readonly number[], state: Checkpoint): Promise<Part | undefined> {
     const { executor: whole, open } = this.#request;
     const { strategy } = await whole.planRun(this.#settings);

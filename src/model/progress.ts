@@ -2,7 +2,7 @@ import type { FloatArray } from "../backend/executor.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { Recovery } from "./recovery.ts";
 
-/** What a training run tells while it goes on. */
+/** What a training run tells while it continues. */
 export interface Progress {
   /** Steps done. */
   readonly step: number;
@@ -21,7 +21,7 @@ export interface Progress {
   readonly learningRate: number;
   /** Scores on the validation rows, where there are any; where members are judged at an `interval`, then and at the end. */
   readonly validation: Evaluation | undefined;
-  /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
+  /** Members whose numbers stopped being finite: they have stopped, and the others continue. */
   readonly diverged: number;
   /** Members that early stopping or successive halving has stopped. */
   readonly stopped: number;

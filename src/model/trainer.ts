@@ -93,7 +93,7 @@ export class Trainer {
     return this.#keeper.newest;
   }
 
-  /** How it went for each member; undefined while it goes on, and where the GPU or the model was lost. */
+  /** How it went for each member; undefined while it continues, and where the GPU or the model was lost. */
   get results(): MemberResults | undefined {
     return this.#results;
   }
@@ -170,12 +170,12 @@ export class Trainer {
     this.#good = this.#keeper.unmarked;
   }
 
-  /** The parameters of the model were written: between two events, steps go on from them. */
+  /** The parameters of the model were written: between two events, steps continue from them. */
   parametersWritten(parameters: FloatArray): void {
     this.#written = parameters;
   }
 
-  /** Steps go on from parameters that were written since the last event; where averages are shown, from those that were trained. */
+  /** Steps continue from parameters that were written since the last event; where averages are shown, from those that were trained. */
   async #takeOver(): Promise<void> {
     const written = this.#written;
     if (written && !this.#resultParameters.isOn && !this.#isDone) {
@@ -206,7 +206,7 @@ export class Trainer {
     return (this.#keeper.isSmall ? this.#good : this.#keeper.unmarked) ?? this.#settings.resume;
   }
 
-  /** Whether a device was lost, this time or while something else was computed, and there is something to go on from. */
+  /** Whether a device was lost, this time or while something else was computed, and there is something to continue from. */
   #canGoOn(error: unknown, state: Checkpoint | undefined): boolean {
     if (this.#isDisposed || !this.#executor.recovers || !this.#isOfDevice(error)) return false;
     return state !== undefined || this.#step === 0;
@@ -378,9 +378,9 @@ export class Trainer {
     return { ...evaluation, ...(await metricsOf(this.#executor, validation!, metrics)) };
   }
 
-  /** A state of the run, with what the trainer itself goes on from. */
+  /** A state of the run, with what the trainer itself continues from. */
   async #readCheckpoint(step: number): Promise<Checkpoint> {
-    // Those of now: steps may go on while the rest is read.
+    // Those of now: steps may continue while the rest is read.
     const { recorder } = this;
     const history = this.#losses.read(this.#step).then(() => recorder.stateAt(this.#elapsedMs));
     const judging = this.#judge?.readState();

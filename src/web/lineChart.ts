@@ -119,7 +119,7 @@ function optionsOf(
 /** Rows of a chart's table: steps at equal distances. */
 const tableRows = 8;
 
-/** The chart's numbers for those who do not see it, made when they are asked for. */
+/** The chart's numbers for those who do not see it, made when they are requested. */
 class NumbersTable {
   readonly root: HTMLDetailsElement;
   readonly #body = element("tbody");

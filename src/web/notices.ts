@@ -47,7 +47,7 @@ export function notice(kind: NoticeKind, text: string, action?: NoticeAction): N
   return { dismiss: () => made.remove() };
 }
 
-/** What a browser says that has WebGPU and gives no adapter: after several crashes it blocks the page, until that is loaded anew. */
+/** What a browser says that has WebGPU and gives no adapter: after several crashes it blocks the page, until that is reloaded. */
 const blocked = /the browser blocks it/;
 
 /** Tells in one line that the CPU computes, and offers to ask for the GPU again where that may help. */

@@ -100,7 +100,7 @@ export interface NumberControl {
 
 /**
  * A labelled slider that tells its number.
- * @param changed is told when the reader has let go
+ * @param changed called with when the reader has let go
  */
 export function slider(name: string, field: NumberField, changed: (value: number) => void): NumberControl {
   const track = trackOf(field);
@@ -124,7 +124,7 @@ export function slider(name: string, field: NumberField, changed: (value: number
 
 /**
  * A labelled field to type a number into; what the field does not take is marked and goes nowhere.
- * @param changed is told when the reader is done
+ * @param changed called with when the reader is done
  */
 export function numberInput(name: string, field: NumberField, changed: (value: number) => void): NumberControl {
   const { minimum, maximum, whole, label } = field;

@@ -32,7 +32,7 @@ interface ExecutorOptions {
   readonly machine?: WasmMachine | undefined;
   /** Why it is not a GPU that computes, where a GPU was found. */
   readonly because?: string | undefined;
-  /** Members that the training began with, where fewer go on: what it takes to the same bits. */
+  /** Members that the training began with, where fewer continue: what it takes to the same bits. */
   readonly plannedMembers?: number | undefined;
 }
 

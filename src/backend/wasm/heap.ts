@@ -19,7 +19,7 @@ function createMemory(isShared: boolean, pages: number): [WebAssembly.Memory, nu
   }
 }
 
-/** Bytes that a heap takes for so many that are asked for. */
+/** Bytes that a heap takes for so many that are requested. */
 export const blockBytes = (bytes: number): number => Math.ceil((bytes + slackBytes) / lineBytes) * lineBytes;
 
 /** Gaps of one class are between 2ⁿ and 2ⁿ⁺¹ bytes. */

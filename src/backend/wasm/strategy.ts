@@ -15,7 +15,7 @@ export function fusedNetwork(network: AnyNetwork): Network | undefined {
 
 /**
  * How a run is trained: in straight-line code where the network is small enough, else layer by layer.
- * @throws InvalidInput where a strategy is asked for that this network does not have in WebAssembly
+ * @throws InvalidInput where a strategy is requested that this network does not have in WebAssembly
  */
 export function strategyOf({
   network,

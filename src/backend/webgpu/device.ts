@@ -255,7 +255,7 @@ export class GpuDevice implements Device {
   }
 }
 
-/** Opens the adapter of the kind asked for. @returns why there is none, in one line */
+/** Opens the adapter of the requested kind. @returns why there is none, in one line */
 export async function openAdapter(
   gpu: GPU,
   choice: DeviceChoice,

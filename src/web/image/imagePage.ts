@@ -44,7 +44,7 @@ export class ImagePage {
   #copy: File | undefined; // of the source, kept with the training
   #picture: Picture | undefined;
   #learned: ReturnType<typeof sessionSettings> | undefined;
-  #pictures = 0; // asked for so far: one that comes late is dropped
+  #pictures = 0; // requested so far: one that comes late is dropped
   #isRunning = !matchMedia("(prefers-reduced-motion: reduce)").matches;
   #device: DeviceMessage | undefined;
   readonly #keeper = new RunKeeper({
@@ -212,7 +212,7 @@ export class ImagePage {
     this.#client.setOptions({ ...this.#learned.options, raster: this.#raster() });
   }
 
-  /** What the reader has set; a learning rate alone does not begin anew. */
+  /** What the reader has set; a learning rate alone does not start over. */
   #change(changes: Partial<ImageSettings>): void {
     this.#isSizeChosen = true;
     const onlyRate = Object.keys(changes).every((name) => name === "rate");
@@ -269,7 +269,7 @@ export class ImagePage {
     this.#copy = copy;
   }
 
-  /** What is kept, to go on from after a reload. */
+  /** What is kept, to continue from after a reload. */
   async #readRun() {
     const query = writeImageAddress(this.#settings).toString();
     const kept = keptOf(await this.#client.readParameters());

@@ -17,7 +17,7 @@ export class SettingsPanel {
   readonly #controls: ReadonlyMap<ImageSetting, NumberControl>;
   readonly #size: HTMLSelectElement;
 
-  /** @param changed is told settings that the reader has changed, and nothing else */
+  /** @param changed called with settings that the reader has changed, and nothing else */
   constructor(changed: (settings: Partial<ImageSettings>) => void) {
     this.#controls = new Map(
       shown.map((name) => {

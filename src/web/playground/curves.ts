@@ -14,7 +14,7 @@ import { mostPinned, PinnedRuns } from "./pinnedRuns.ts";
 /** Between two redraws. */
 const redrawMs = 120;
 const height = 190;
-/** Until the library is asked for again. */
+/** Until the library is requested again. */
 const retryMs = 3000;
 
 /** They outlast the view: one may look at another one and come back. */

@@ -120,7 +120,7 @@ export class Drawing implements Panel {
     if (this.#marks.textContent !== marks) this.#marks.textContent = marks;
   }
 
-  /** Lays the nodes out anew, where the network or the room for it has changed. */
+  /** Lays the nodes out again, where the network or the room for it has changed. */
   #build(): void {
     const state = this.#state;
     const room = this.#scroller.clientWidth;
@@ -211,7 +211,7 @@ export class Drawing implements Panel {
     return layer === this.#state!.layers.length ? "output" : `neuron ${layer + 1}.${unit + 1}`;
   }
 
-  /** What is pointed at is told anew with every redraw. */
+  /** What is pointed at is told again with every redraw. */
   #read(reading: () => string): void {
     this.#reading = reading;
     this.#status.textContent = reading();

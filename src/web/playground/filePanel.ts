@@ -8,10 +8,10 @@ import type { ChosenColumns, ReadFile, TablePoints } from "./tablePoints.ts";
 /** Counts readings and choices: what is not the newest one is not shown. */
 let asked = 0;
 
-/** What is wrong with the table, until something else is asked for. */
+/** What is wrong with the table, until something else is requested. */
 let fault: Notice | undefined;
 
-/** Does what was asked for; `isNewest` says whether something else was asked for meanwhile. What is wrong is told. */
+/** Does what was requested; `isNewest` says whether something else was requested meanwhile. What is wrong is told. */
 async function attempt(work: (isNewest: () => boolean) => Promise<void>): Promise<void> {
   const own = ++asked;
   fault?.dismiss();

@@ -116,7 +116,7 @@ export class Playground implements RunControls {
     else this.#client.step(steps);
   }
 
-  /** Pauses, and goes on to the end of the epoch; from an end to the next one. */
+  /** Pauses, and continues to the end of the epoch; from an end to the next one. */
   finishEpoch(): void {
     this.#setPlaying(false);
     if (this.#isBroken) this.#restart();

@@ -43,7 +43,7 @@ export class RateCurve {
     this.tell(this.#step);
   }
 
-  /** Where the training stands. */
+  /** The current step of the training. */
   tell(step: number): void {
     this.#step = step;
     if (this.element.hidden) return;

@@ -13,7 +13,7 @@ import {
   warmUp,
 } from "../../index.ts";
 
-/** Share of the learning rate that schedules end with: a training of the page has no end, and goes on there. */
+/** Share of the learning rate that schedules end with: a training of the page has no end, and continues there. */
 const floor = 0.01;
 
 interface Offer {

@@ -246,7 +246,7 @@ export class TrainingDetails implements Panel {
     this.#isNew = false;
   }
 
-  /** Where the training stands. */
+  /** The current step of the training. */
   tell(step: number): void {
     this.#curve.tell(step);
   }

@@ -213,7 +213,7 @@ export class PopulationPage {
     this.#client.start({ ...sessionSettings(this.#state), ...from }, phase === "running" ? "full" : undefined);
   }
 
-  /** What is kept, to go on from after a reload. */
+  /** What is kept, to continue from after a reload. */
   async #readRun() {
     const query = writeAddress(this.#state).toString();
     return { query, ...keptOf(await this.#client.readParameters()) };

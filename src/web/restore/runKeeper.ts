@@ -1,4 +1,4 @@
-// Keeps the newest state of a view's training in the browser, and offers to go on from one that a reload or a crash has cut off.
+// Keeps the newest state of a view's training in the browser, and offers to continue from one that a reload or a crash has interrupted.
 
 import { type Notice, notice } from "../notices.ts";
 import { RunStore } from "./runStore.ts";
@@ -49,7 +49,7 @@ export class RunKeeper {
     void this.#lookForRun();
   }
 
-  /** A training begins anew: what is asked of the one before may never be answered. */
+  /** A training starts over: what is asked of the one before may never be answered. */
   begin(): void {
     this.#run++;
     this.#isKeeping = false;
@@ -81,13 +81,13 @@ export class RunKeeper {
   async #keep(run: number): Promise<void> {
     try {
       const state = await this.#options.read();
-      if (run !== this.#run) return; // begun anew meanwhile
+      if (run !== this.#run) return; // started over meanwhile
       if (state && isWhole(state.parameters)) {
         await this.#store.write({ version: runVersion, savedAt: Date.now(), ...state });
         this.#keptStep = state.step;
       }
     } catch {
-      this.#isWaiting = true; // this browser keeps nothing, or has no room: training goes on without
+      this.#isWaiting = true; // this browser keeps nothing, or has no room: training continues without
     } finally {
       if (run === this.#run) this.#isKeeping = false;
     }

@@ -199,8 +199,8 @@ function planFusedRun(request: FusedRequest, costs: ReadonlyMap<StrategyName, nu
 }
 
 /**
- * Chooses the strategy of a run: the one asked for, or the cheapest by the cost model.
- * @throws InvalidInput when the strategy asked for cannot take the run; LimitExceeded when none can
+ * Chooses the strategy of a run: the requested one, or the cheapest by the cost model.
+ * @throws InvalidInput when the requested strategy cannot take the run; LimitExceeded when none can
  */
 export function planRun(request: RunRequest): PlannedRun {
   const { costs, fused } = candidatesOf(request);
