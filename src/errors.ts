@@ -1,4 +1,4 @@
-/** What every error of thalweg tells: where, what was expected, what came, and what to do about it. */
+/** What every error of thalweg states: place, expected, got, and how to fix it. */
 export interface Fault {
   /** The function, file, line or column at fault, as the user knows it. */
   readonly place: string;

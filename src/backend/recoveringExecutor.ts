@@ -44,8 +44,8 @@ export interface Place {
 }
 
 /**
- * The executor of a model, which continues elsewhere when its device is lost: on the same device opened again, else on the CPU, with the
- * parameters that were kept on the host. What was requested is then done there.
+ * The executor of a model. When its device is lost it continues on the same device opened again, else on the CPU, with the
+ * parameters that were kept on the host, and repeats the requested work there.
  */
 export class RecoveringExecutor implements Executor {
   readonly network: AnyNetwork;
@@ -154,7 +154,7 @@ export class RecoveringExecutor implements Executor {
 
   /** Puts another executor in the place of one that failed. @throws the error where there is none, or where it is of another kind */
   async #replace(failed: Executor, error: unknown): Promise<void> {
-    if (this.#isReplaced(failed)) return; // somebody else has been told of it before
+    if (this.#isReplaced(failed)) return; // another caller has already replaced it
     if (!isOfDevice(error) || !this.#canRecover || this.#place.device.isDisposed) throw error;
     this.#replacing ??= this.#openNext(error).finally(() => (this.#replacing = undefined));
     await this.untilDisposed(this.#replacing);
@@ -183,7 +183,7 @@ export class RecoveringExecutor implements Executor {
     this.#device = next;
   }
 
-  /** What was requested before `dispose` is still answered. */
+  /** Requests made before `dispose` are still answered. */
   readParameters(first?: number, count?: number): Promise<FloatArray> {
     return this.#recovering((executor) => executor.readParameters(first, count));
   }
@@ -218,7 +218,7 @@ export class RecoveringExecutor implements Executor {
     return this.#executor.planRun(this.#possible(settings));
   }
 
-  /** Strategies that were requested are those of the device that was requested. */
+  /** A requested strategy belongs to the requested device. */
   #possible(settings: RunSettings): RunSettings {
     return this.#device.kind === this.#place.device.kind ? settings : { ...settings, strategy: "auto" };
   }

@@ -18,7 +18,7 @@ import { integer } from "./flags.ts";
 import { counted, duration } from "./numbers.ts";
 import { shellWord } from "./safeText.ts";
 
-// States of a training in files, written while it continues: into the folder that --checkpoint names, else into the state folder of the
+// Checkpoint files of a running training: in the folder that --checkpoint names, else in the state folder of the
 // system once the run has taken half a minute.
 
 /** Of `--checkpoint`, `--every` and `--keep`. */
@@ -60,11 +60,11 @@ export const addCheckpointOptions = (command: Command): Command =>
     .option("--resume [latest or path]", "resume an interrupted run with the options it was started with");
 
 interface Request {
-  /** Of the command line. */
+  /** Flags of the command line. */
   readonly flags: CheckpointFlags & { readonly force?: boolean };
-  /** As the user named it. */
+  /** The table as the user named it. */
   readonly table: string;
-  /** The checkpoint that the run continues from. */
+  /** The checkpoint that the run resumes from. */
   readonly resumed: string | undefined;
   readonly command: RunCommand;
 }
@@ -111,7 +111,7 @@ interface Context {
   readonly place: CheckpointPlace;
   readonly command: RunCommand;
   readonly contentOf: (checkpoint: Checkpoint) => CheckpointToSave;
-  /** From this step on nothing is kept; default: everything is. */
+  /** No checkpoints are written from this step on; default: never. */
   readonly lastStep?: number;
   /** Says a line between those of the progress. */
   readonly say: (text: string) => void;
@@ -120,7 +120,7 @@ interface Context {
 /** Writes the checkpoints of one run. */
 export class Checkpointing {
   readonly #context: Context;
-  /** Tried one after the other: what cannot be written in the first goes into the next. */
+  /** Tried in order: if one cannot be written to, the next is used. */
   readonly #folders: string[];
   readonly #keep: number;
   #told: string | undefined;
@@ -145,7 +145,7 @@ export class Checkpointing {
     };
   }
 
-  /** What is said before the first step; undefined where nobody asked. */
+  /** Line of output before the first step; undefined where no checkpoints were requested. */
   get description(): string | undefined {
     const { flags, place } = this.#context;
     if (place.isOwn && flags.every === undefined) return undefined;
@@ -155,7 +155,7 @@ export class Checkpointing {
     return `every ${distance} in ${place.folder}, keeping the newest${this.#keep === 1 ? "" : ` ${this.#keep}`}`;
   }
 
-  /** What somebody types to continue; undefined where nothing has been written. */
+  /** The command line that resumes the run; undefined where nothing has been written. */
   get command(): string | undefined {
     if (this.#newest === undefined) return undefined;
     const { table, place, command } = this.#context;
@@ -174,7 +174,7 @@ export class Checkpointing {
     await this.#writing;
   }
 
-  /** What cannot be written anywhere is said, and ends no training. */
+  /** Reports a checkpoint that cannot be written anywhere; training continues. */
   #save(checkpoint: Checkpoint): Promise<void> | undefined {
     if (checkpoint.step >= (this.#context.lastStep ?? Infinity)) return undefined;
     if (checkpoint.parameters.length > atOnceFloats) return (this.#writing = this.#writeLater(checkpoint));
@@ -190,7 +190,7 @@ export class Checkpointing {
     this.#tell(`checkpoints cannot be written: ${(error as Error).message}; training continues without them`);
   }
 
-  /** While training continues. */
+  /** Writes while training continues. */
   async #writeLater(checkpoint: Checkpoint): Promise<void> {
     const parts = checkpointParts(this.#context.contentOf(checkpoint));
     let first: unknown;
@@ -234,13 +234,13 @@ export class Checkpointing {
       this.#tell(`checkpoints are saved in ${folder}; to resume an interrupted run: ${this.command}`);
   }
 
-  /** Each sentence once. */
+  /** Prints each message once. */
   #tell(text: string): void {
     if (text !== this.#told) this.#context.say(text);
     this.#told = text;
   }
 
-  /** The run has ended well, and its model is saved: what nobody requested is removed. */
+  /** The run has succeeded and its model is saved: removes checkpoints that were not requested. */
   async end(): Promise<void> {
     await this.#writing;
     const { folder, isOwn } = this.#context.place;

@@ -18,7 +18,7 @@ import { judgingFlagsOf, type StoppingFlags } from "./stopping.ts";
 import type { TrainFlags } from "./trainFlags.ts";
 import type { Session } from "./training.ts";
 
-// `--folds`: how good models like the one that is trained are on rows that they have not seen.
+// `--folds`: estimates the score on unseen rows by cross-validation.
 
 export const addFoldOptions = (
   command: Command,
@@ -30,7 +30,7 @@ interface FoldFlags extends StoppingFlags {
   readonly mixup?: unknown;
 }
 
-/** Flags with which no rows are held out but those of folds. @throws InvalidInput where that leaves nothing to judge by */
+/** Flags for `--folds`: no rows are held out except the folds. @throws InvalidInput where that leaves nothing to judge by */
 export function withFolds<Flags extends FoldFlags>(flags: Flags): Flags {
   if (flags.folds === undefined) return flags;
   if (flags.mixup !== undefined) {
@@ -114,7 +114,7 @@ function measuresOf(scores: readonly PredictionScore[], { settings }: CrossValid
 
 /** What a checkpoint of a run with folds says of them. */
 export interface FoldStage {
-  /** The trainings of the cross-validation continue. */
+  /** Checkpoint from which the cross-validation resumes. */
   readonly phase?: "folds";
   /** Its outcome, once it has ended: the model is trained on all rows. */
   readonly crossValidation?: unknown;
@@ -126,7 +126,7 @@ export const isInFolds = (saved: SavedCheckpoint | undefined): boolean => saved?
 /** Where a cross-validation keeps its state, and shows how it goes. */
 interface Watched extends Pick<Session, "interrupts" | "checkpointing"> {
   readonly view: ProgressView;
-  /** That of the run that continues. */
+  /** The checkpoint of the resumed run. */
   readonly resume: Checkpoint | undefined;
 }
 
@@ -156,7 +156,7 @@ export async function validateFolds(
   }
 }
 
-/** Cross-validates, and tells mean and deviation of every metric. @returns what --json tells of it */
+/** Cross-validates, and prints mean and deviation of every metric. @returns the part of the --json record */
 export async function tellFolds(session: Session<TrainFlags>, asked: MetricOptions, resume?: Checkpoint) {
   const { flags, model, prepared, options, output } = session;
   const { folds, members, initializer } = flags;

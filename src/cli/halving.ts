@@ -5,7 +5,7 @@ import { integer } from "./flags.ts";
 import { counted, grouped } from "./numbers.ts";
 import type { StoppingFlags } from "./stopping.ts";
 
-// Successive halving and Hyperband on the command line: options, what they ask for, and what is told of them.
+// Successive halving and Hyperband on the command line: flags, options and report.
 
 export interface HalvingFlags {
   /** The factor; true: the usual one. */
@@ -32,7 +32,7 @@ export const addHalvingOptions = (command: Command): Command =>
       integer("--min-epochs", 1, 2 ** 32),
     );
 
-/** The flag that asks for it. */
+/** The given flag. */
 const flagOf = ({ halving, hyperband }: HalvingFlags): "--halving" | "--hyperband" | undefined =>
   halving === undefined ? (hyperband === undefined ? undefined : "--hyperband") : "--halving";
 
@@ -41,13 +41,13 @@ const factorOf = ({ halving, hyperband }: HalvingFlags): number => {
   return typeof factor === "number" ? factor : 3;
 };
 
-/** Networks where neither their number nor lists say how many; undefined: the usual number. */
+/** Number of networks where neither --members nor lists give it; undefined: the default. */
 export const hyperbandNetworks = (flags: HalvingFlags & { readonly epochs: number }): number | undefined =>
   flags.hyperband === undefined
     ? undefined
     : Math.max(2, hyperbandMembers(Math.max(1, flags.epochs / (flags.minEpochs ?? 1)), factorOf(flags)));
 
-/** Other options that it may meet. */
+/** Other options that it must not be combined with. */
 interface BesideHalving extends HalvingFlags, StoppingFlags {
   readonly epochs: number;
   readonly folds?: number;
@@ -58,7 +58,7 @@ function refuse(place: string, expected: string, got: string, fix: string): neve
   throw new InvalidInput({ place, expected, got, fix });
 }
 
-/** @throws InvalidInput where options are given that do not go with it */
+/** @throws InvalidInput where incompatible options are given */
 function requireAlone(flag: string, { folds, optimizer }: BesideHalving): void {
   const refuseBeside = (other: string, why = ""): never =>
     refuse(flag, `no ${other} with it${why}`, "both", "remove one of them");
@@ -126,7 +126,7 @@ export function halvingLines({ rungs, bracketOf }: HalvingResult, perEpoch: numb
   });
 }
 
-/** Number of the rung, from 1, of its bracket from which each network did not continue, [members]; −1 where it continued. */
+/** Number of the rung, from 1 within its bracket, at which each network stopped, [members]; −1 where it continued. */
 export const rungsLeft = ({ rungs, bracketOf, stoppedSteps }: HalvingResult): Float64Array =>
   stoppedSteps.map((stopped, member) => {
     const own = rungs.filter(({ bracket }) => bracket === bracketOf[member]);

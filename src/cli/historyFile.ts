@@ -113,7 +113,7 @@ export class HistoryFile {
     return historyPicture(points, lossName);
   }
 
-  /** @returns what to tell of it */
+  /** @returns the line to print */
   async write(
     lossName: string,
     { history, isFinished }: { readonly history: History | undefined; readonly isFinished: boolean },

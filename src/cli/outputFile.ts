@@ -14,7 +14,7 @@ import type { Output } from "./output.ts";
 
 /** A file that an option names, found fit to be written. */
 export interface OutputFile {
-  /** As the user named it. */
+  /** The table as the user named it. */
   readonly path: string;
   /** What it holds now, where it is one of ours: "a model, 10-16-3". */
   readonly old: string | undefined;

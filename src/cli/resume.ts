@@ -13,7 +13,7 @@ import { type CommonFlags, usualRate } from "./trainFlags.ts";
 
 // `--resume`: the options of the run come from its checkpoint.
 
-/** Flags of a command whose runs continue. */
+/** Flags of a command whose runs can be resumed. */
 export interface ResumableFlags extends CommonFlags, CheckpointFlags {
   readonly learningRate?: number | Values;
   /** Of a sweep. */
@@ -22,14 +22,14 @@ export interface ResumableFlags extends CommonFlags, CheckpointFlags {
   readonly resume?: string | true;
 }
 
-/** A run that continues. */
+/** A resumed run. */
 export interface Resumed<Flags extends ResumableFlags> {
   readonly flags: Flags;
   readonly file: string;
   readonly saved: SavedCheckpoint;
 }
 
-/** What says where and how things are told, and may be another each time. */
+/** Flags that only affect output, files and devices, and may differ when a run is resumed. */
 const free: ReadonlySet<string> = new Set([
   "chart",
   "checkpoint",
@@ -51,7 +51,7 @@ const free: ReadonlySet<string> = new Set([
   "verify",
   "verifyWebgpu",
 ]);
-/** Of the free ones those that a run does not pass on. */
+/** Those of the free flags that a checkpoint does not keep. */
 const momentary: ReadonlySet<string> = new Set([
   "chart",
   "config",
@@ -64,11 +64,11 @@ const momentary: ReadonlySet<string> = new Set([
   "verbose",
 ]);
 
-/** Of a run, what a checkpoint keeps of its options. */
+/** The options of a run that a checkpoint keeps. */
 export const keptFlags = (flags: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(flags).filter(([key]) => !momentary.has(key)));
 
-/** With what the options make of each other, so that a run's own configuration does not contradict it. */
+/** Fills in options that follow from others, so that a run's own configuration does not contradict it. */
 function completed(flags: ResumableFlags): Readonly<Record<string, unknown>> {
   const all = withFolds(flags);
   const usual = usualRate(all.optimizer);
@@ -86,7 +86,7 @@ function shown(value: unknown): string {
   return String((value as { readonly text?: unknown } | null | undefined)?.text ?? value ?? "none");
 }
 
-/** A run of which more epochs are wanted continues; with rungs, or settings that are compared by folds, which follow from its length, it would be another. */
+/** Whether only more epochs are requested. Rungs, and settings that are compared by folds, depend on the number of epochs, so such runs cannot be lengthened. */
 const isLonger = (
   key: string,
   own: Readonly<Record<string, unknown>>,
@@ -196,7 +196,7 @@ export async function resume<Flags extends ResumableFlags>(
   throw new Error("no checkpoint"); // the last one was read, or has thrown
 }
 
-/** Library's words about a run that continues, in those of the command line. */
+/** Translates the library's errors about a resumed run to command-line terms. */
 export function inOwnWords(error: unknown, table: Table): unknown {
   if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) return error;
   const what = error.fault.place.slice("train: resume: ".length);

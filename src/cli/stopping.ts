@@ -13,7 +13,7 @@ import { folded, integer, number } from "./flags.ts";
 import { counted, grouped, short } from "./numbers.ts";
 import { type PlateauFlag, plateauFlag, plateauUsage } from "./plateauFlag.ts";
 
-// Options that judge networks on the rows held out: what they ask for, and what is told at the end.
+// Options that judge networks on the held-out rows, and their final report.
 
 export interface StoppingFlags {
   readonly patience?: number;
@@ -23,7 +23,7 @@ export interface StoppingFlags {
   readonly reduceOnPlateau?: PlateauFlag | true;
 }
 
-/** Names as people write them, `roc-auc`, become ours; who knows the task tells of those that are none. */
+/** Converts names as people write them, `roc-auc`, to metric names; unknown names are reported later, where the task is known. */
 const metric = (text: string): MonitoredMetric =>
   (["loss", ...metricNames] as const).find((known) => folded(known) === folded(text)) ?? (text as MonitoredMetric);
 

@@ -23,7 +23,7 @@ import {
 import { exitCodeOfChecks, isVerified, requireVerified, verify } from "./verify.ts";
 import { working } from "./work.ts";
 
-// What follows the training of a sweep: the networks are scored and ranked, the best is saved, told and checked.
+// After the training of a sweep: the networks are scored and ranked, the best is saved, reported and checked.
 
 /** Scores and ranks the networks: all over the rows held out, only the best over the others, which are many more. */
 async function measure(session: SweepSession): Promise<SweepResults> {
@@ -96,7 +96,7 @@ async function sweepRecord(session: SweepSession, report: SweepReport, outcome: 
   };
 }
 
-/** Does what may be refused, and continues. */
+/** Tries an operation that may fail, and continues. */
 function attempts() {
   const refused: unknown[] = [];
   const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {
@@ -110,7 +110,7 @@ function attempts() {
   return { attempt, refused };
 }
 
-/** After training: rank, save, tell, check. */
+/** After training: rank, save, report, check. */
 export async function conclude(session: SweepSession, outcome: Outcome): Promise<void> {
   const { flags, output, interrupts, model, plan } = session;
   if (outcome.lost) return saveAfterLoss(session, outcome);

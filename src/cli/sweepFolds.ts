@@ -90,14 +90,14 @@ function planSettings(flags: SweepFlags): SweepPlan {
   throw new InvalidInput({ place: "--folds", expected, got: "one", fix });
 }
 
-/** What is told of the settings: a checkpoint of the training that follows has it. */
+/** Results of the settings; kept in the checkpoint of the final training. */
 type Validated = Pick<CrossValidation, "settings" | "trainingRows" | "diverged">;
 
 /** What a sweep by folds is made of. */
 interface FoldSweep extends ComparedSettings, Pick<Session, "interrupts" | "checkpointing" | "table" | "file"> {
   /** Where the table of the settings goes. */
   readonly csv: OutputFile | undefined;
-  /** The run that continues. */
+  /** The resumed run. */
   readonly resumed: SavedCheckpoint | undefined;
   /** What checkpoints say of the folds from now on. */
   readonly enter: (stage: FoldStage) => void;
@@ -162,14 +162,14 @@ async function trainWinner(session: Session<SweepFlags>): Promise<Winner> {
   return { outcome: await runTraining(session, createProgressView(output, { epochs: flags.epochs })), initial };
 }
 
-/** What else there is to tell at the end. */
+/** Additional output at the end. */
 interface Told {
   readonly told: object;
   /** Why the table could not be written. */
   readonly refused: string | undefined;
 }
 
-/** After the training of the winner: save, tell, check. */
+/** After training the winner: save, report, check. */
 async function conclude(
   session: Session<SweepFlags>,
   { outcome, initial }: Winner,
@@ -261,7 +261,7 @@ function checkpointingOf(
 
 const command = "sweep";
 
-/** A run with folds: new, or one that continues. */
+/** A run with folds: new or resumed. */
 interface FoldRun {
   readonly output: Output;
   readonly interrupts: Interrupts;
@@ -269,7 +269,7 @@ interface FoldRun {
   readonly resumed: Resumed<SweepFlags> | undefined;
 }
 
-/** `thalweg sweep FILE --folds K`: wrong flags and data are told before a device is opened. */
+/** `thalweg sweep FILE --folds K`: wrong flags and data are reported before a device is opened. */
 export async function sweepFolds(name: string, { output, interrupts, ...run }: FoldRun): Promise<void> {
   const flags = withFolds(run.flags);
   refuseOthers(flags);

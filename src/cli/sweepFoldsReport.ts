@@ -5,7 +5,7 @@ import type { Axis, SweepPlan } from "./sweepPlan.ts";
 import { alignRight, axisNames } from "./sweepReport.ts";
 import type { SweepFlags } from "./sweepSession.ts";
 
-// What is told of settings that were compared by cross-validation.
+// Report of settings that were compared by cross-validation.
 
 /** What a setting is: the seed is none, since every one is trained with each. */
 export const settingAxes = ["learningRate", "momentum", "weightDecay"] as const satisfies readonly Axis[];
@@ -88,7 +88,7 @@ export function tellSettings(
   output.result("diverged", `${diverged === 0 ? "none" : grouped(diverged)} of ${counted(settings.length, "setting")}`);
 }
 
-/** What --json tells of the comparison. */
+/** The comparison in the --json record. */
 export function recordOfSettings(
   { flags, plan, seeds }: ComparedSettings,
   { settings, trainingRows, diverged }: Pick<CrossValidation, "settings" | "trainingRows" | "diverged">,

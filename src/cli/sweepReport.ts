@@ -23,7 +23,7 @@ interface Column {
   show(value: number): string;
 }
 
-/** What is told after a sweep. */
+/** Results printed after a sweep. */
 export interface SweepReport {
   readonly columns: readonly Column[];
   /** Members, the best first. */
@@ -77,7 +77,7 @@ function settingColumns({ settings, varied }: SweepPlan): Column[] {
     const values = settings[key];
     if (!values) return [];
     const show = key === "seed" ? String : short;
-    const isVaried = varied.includes(key); // of the others the line `sweep` tells
+    const isVaried = varied.includes(key); // the line `sweep` has the others
     return [valueColumn({ key, show, ...(isVaried && { title: axisNames[key] }) }, values)];
   });
 }
@@ -189,7 +189,7 @@ function stoppedLine({ stopped, ranking }: SweepReport): string {
   return `${grouped(stopped.length)} of ${counted(ranking.length, "network")}: ${first.join(", ")}${more}`;
 }
 
-/** What makes the best not clearly the best. */
+/** Notes where the best network is not clearly the best. */
 export function rankingNotes({ ranking, ranked, rows, saturated, tied }: SweepReport): string[] {
   const isHeldOut = ranked === "held-out loss";
   const networks = counted(ranking.length, "network");

@@ -126,7 +126,7 @@ export function addStepOptions(command: Command, what: string, read: RateReader)
     .option("--batch-size <rows>", "rows per step; lbfgs uses all", integer("--batch-size", 1, 2 ** 31), 32);
 }
 
-/** What tells how good the model is, and whether its steps were right. */
+/** Options that show how good the model is, and whether its steps were computed correctly. */
 export function addCheckOptions(command: Command): Command {
   command.optionsGroup("Validation and checks:");
   command.option("--validation <share>", "share of the rows held out for validation", number("--validation"), 0.2);

@@ -54,7 +54,7 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly file: OutputFile;
   /** Of a network of a population, where its learning rate was reduced. */
   readonly reductions?: Reductions;
-  /** Where its states go while it continues. */
+  /** Where its checkpoints are written during training. */
   readonly checkpointing?: Checkpointing | undefined;
   /** Steps that led to the model, where these are not all of the options. */
   readonly steps?: number | undefined;
@@ -94,7 +94,7 @@ export function prepareTable(output: Output, table: Table, flags: CommonFlags, s
   return working(output, preparing, (onProgress) => prepare(table, { ...options, onProgress }));
 }
 
-/** A signal that cannot wait: the newest state is saved as it is. @returns where it is; undefined before the first one */
+/** Saves the newest state at once, for a signal that cannot wait. @returns where it is saved; undefined before the first state */
 function rescue(session: Session): string | undefined {
   const { model, file, checkpointing } = session;
   const { checkpoint } = model;
@@ -111,7 +111,7 @@ export function resumeHint({ checkpointing }: Session): string {
   return command === undefined ? "" : `; to resume: ${command}`;
 }
 
-/** Said at once when the device is lost. */
+/** Printed at once when the device is lost. */
 export const lostNote = (why: string): string =>
   `the device was lost: ${why}; opening another device and resuming from the last checkpoint`;
 
@@ -237,7 +237,7 @@ export async function scoreHeldOut({
   return score;
 }
 
-/** What a signal ends the command with, once the model is saved. */
+/** The error that ends the command after a signal, once the model is saved. */
 export function interruptedAt(session: Session, { last }: Outcome): Stop {
   const { file, interrupts } = session;
   const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "during the first steps";
@@ -264,7 +264,7 @@ const plateauRecord = ({ reduceOnPlateau }: Model<AnyNetwork>) =>
     })),
   };
 
-/** What --json tells of a training. */
+/** The training in the --json record. */
 export async function recordOf(session: Session, { last, finished }: Outcome) {
   const { model, prepared, options, table, file, interrupts } = session;
   const { device, network, members } = model;

@@ -1,4 +1,4 @@
-// Which texts of a column are one label though they are written in different ways that look alike.
+// Texts of a column that are one label, though they are written in different ways that look the same.
 
 import { type ColumnSummary, isMissingIn, mostLabels } from "./inspect.ts";
 import { type Steps, each } from "./slices.ts";

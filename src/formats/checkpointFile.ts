@@ -14,7 +14,7 @@ export interface CheckpointToSave {
   readonly members: number;
   readonly checkpoint: Checkpoint;
   readonly preprocessing?: Preprocessing | undefined;
-  /** What else a program needs in order to continue: objects, lists, numbers, texts, Float32Array and Float64Array. */
+  /** What else a program needs in order to resume: objects, lists, numbers, texts, Float32Array and Float64Array. */
   readonly run?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -43,7 +43,7 @@ export function checkpointParts({
 }
 
 /**
- * Bytes of a safetensors file from which a training continues: every field of the checkpoint to its last bit, float32 and float64 as
+ * Bytes of a safetensors file from which a training can be resumed: every field of the checkpoint to its last bit, float32 and float64 as
  * they are, the network, and what else is passed.
  * @throws InvalidInput where the parts do not belong together, or where `run` holds more than plain data
  */
@@ -52,7 +52,7 @@ export function encodeCheckpoint(content: CheckpointToSave): Uint8Array {
 }
 
 /**
- * Reads a file that `encodeCheckpoint` wrote, strictly: `train` continues from its checkpoint by `resume`.
+ * Reads a file that `encodeCheckpoint` wrote, strictly. Pass its checkpoint as `resume` to `train`.
  * @param place what messages call the file
  * @throws BadFile on a damaged file, and on one that is no checkpoint
  */

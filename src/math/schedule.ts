@@ -268,7 +268,7 @@ export function factorFunction(schedule: Schedule): (step: number) => number {
 }
 
 /**
- * A schedule as a function of the step, from 0, that gives the factor of the base value: to draw it, or to continue from a step of it.
+ * A schedule as a function of the step, from 0, that gives the factor of the base value: to draw it, or to resume at a step.
  * @param steps of the training, where the schedule does not say its own
  * @throws InvalidInput
  */

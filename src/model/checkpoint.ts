@@ -17,7 +17,7 @@ import { rungsName } from "./halving.ts";
 import type { Judging } from "./judging.ts";
 import { type Monitor, monitorName } from "./monitor.ts";
 
-/** The training that is to continue from a state. */
+/** The training that is to resume from a checkpoint. */
 interface Resumed {
   readonly network: AnyNetwork;
   readonly members: number;
@@ -75,7 +75,7 @@ function requirePlateaus(plateaus: PlateauState, { step }: Checkpoint, { members
   requireSameMonitor("reduceOnPlateau", monitor, judging?.plateau);
 }
 
-/** The rungs that are to come must be those of the training that continues. */
+/** The remaining rungs must be those of the checkpoint. */
 function requireHalving(state: HalvingState, { step }: Checkpoint, { members, judging }: Resumed): void {
   requireInteger("train: resume: halving.judgedStep", state.judgedStep, 0, step);
   for (const name of ["stoppedSteps", "finalLosses"] as const) requireLength(`halving.${name}`, state[name], members);
@@ -110,7 +110,7 @@ function requireHistory({ sums, counts, open, since, entries, firstEpoch }: Hist
   });
 }
 
-/** Throws `InvalidInput` unless a training can continue from the state. */
+/** Throws `InvalidInput` unless a training can resume from the checkpoint. */
 export function requireCheckpoint(state: Checkpoint, training: Resumed): void {
   const { network, members, settings, totalSteps } = training;
   requireInteger("train: resume: step", state?.step, 0, totalSteps);

@@ -2,7 +2,7 @@ import type { Checkpoint, Fingerprint, FloatArray, RunSettings, TrainingRun } fr
 import { fingerprintOf } from "./fingerprint.ts";
 import type { CheckpointPlan } from "./options.ts";
 
-/** Larger sets of parameters are read while training continues, and not at every event. */
+/** Larger sets of parameters are read during training, and not at every event. */
 const readAtOnce = 2 ** 22;
 /** Reading a larger set waits for so many times what the last reading took. */
 const readingShare = 20;
@@ -126,11 +126,11 @@ export class CheckpointKeeper {
       if (state && isGood(state.nonFiniteSteps)) await save(this.#withFingerprint(state));
     };
     if (this.isSmall) this.#saving = handedOut(await reading);
-    else this.#saving = reading.catch(() => undefined).then(handedOut); // of a lost GPU the steps tell
+    else this.#saving = reading.catch(() => undefined).then(handedOut); // the steps report a lost GPU
     this.#saving.catch(() => {}); // it is thrown where it is awaited
   }
 
-  /** Waits until all that was handed out is saved. */
+  /** Waits until all checkpoints passed to `save` are saved. */
   async saved(): Promise<void> {
     await this.#saving;
   }

@@ -28,7 +28,7 @@ const reasons = {
 type Refused = keyof typeof reasons;
 
 /**
- * How often, and by what, a network is cross-validated; and the options of every training. `checkpoint` hands out the state of all trainings,
+ * How often, and by what, a network is cross-validated; and the options of every training. `checkpoint` receives the state of all trainings,
  * also where the signal or a lost device ends them; `resume` continues from it, to the same bits.
  */
 export interface CrossValidationOptions extends Omit<TrainOptions, Refused> {
@@ -43,9 +43,9 @@ export interface CrossValidationOptions extends Omit<TrainOptions, Refused> {
   /** What is compared: lists with one value for each setting. Default: one setting, that of the optimizer. */
   readonly settings?: Omit<PerMember, "seed">;
   readonly initializer?: InitializerName;
-  /** Whether the outputs for the rows held out are told. */
+  /** Whether the outputs for the held-out rows are returned. */
   readonly predictions?: boolean;
-  /** Called with what `train` would tell: losses are those of all trainings, folds first. */
+  /** Called with the events of `train`: losses are those of all trainings, folds first. */
   readonly onProgress?: (progress: Progress) => void;
 }
 

@@ -10,7 +10,7 @@ export interface HalvingResult {
   readonly rungs: readonly Rung[];
   /** Bracket of each member, [members]; all 0 without Hyperband. */
   readonly bracketOf: Uint32Array;
-  /** Step of the rung from which a member did not continue, [members]; −1 where it continued to the end, or diverged. */
+  /** Step of the rung at which a member was stopped, [members]; −1 where it trained to the end or diverged. */
   readonly stoppedSteps: Float64Array;
   /** Steps that led to the parameters that each member has, [members]. */
   readonly steps: Float64Array;
@@ -73,7 +73,7 @@ export class Halver implements MemberStopper {
     if (stopped.length > 0) await this.#place.run.halt(stopped, state);
   }
 
-  /** Step of the rung from which a member did not continue; undefined where it did. */
+  /** Step of the rung at which a member was stopped; undefined where it continued. */
   stepOf(member: number): number | undefined {
     return this.isStopped(member) ? this.#stoppedSteps[member] : undefined;
   }

@@ -9,7 +9,7 @@ import type { Monitor, MonitorOptions } from "./monitor.ts";
  * best `1 / factor` of them continue, and the others are stopped. Rungs are at R / factorˢ, …, R / factor of the R steps of the training.
  */
 export interface Halving extends MonitorOptions {
-  /** One in so many members continues from a rung; the next rung comes after so many times the steps. Default 3, at least 2. */
+  /** One in `factor` members continues at a rung; the next rung comes after `factor` times the steps. Default 3, at least 2. */
   readonly factor?: number;
   /** No rung comes before so many steps; default: those of one epoch. */
   readonly minSteps?: number;

@@ -26,7 +26,7 @@ export interface Judging {
   readonly metrics: readonly MetricName[];
   /** Steps from one judgement that comes again and again to the next; undefined where only halving judges. */
   readonly everySteps: number | undefined;
-  /** Whether every event tells scores, or only those that judge. */
+  /** Whether every event has scores, or only those that judge. */
   readonly scoresAll: boolean;
 }
 

@@ -91,10 +91,10 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * Trains, and tells about it: an event per log interval, and one at the end. Leaving the loop early stops the training;
+   * Trains, and yields an event per log interval and one at the end. Leaving the loop early stops the training;
    * the parameters stay at the last step done. `next({ logInterval, learningRate })` steers it from an event on.
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
-   * A lost GPU is replaced, and the next event tells so: see `recover` of `createModel`.
+   * A lost GPU is replaced, and the next event reports it: see `recover` of `createModel`.
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
   async *train(

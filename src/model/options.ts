@@ -27,7 +27,7 @@ import type { ScheduleOption } from "./scheduleOption.ts";
 import type { Judging, JudgingOptions } from "./judging.ts";
 import type { JudgedOptions } from "./monitor.ts";
 
-/** When `train` tells about its progress. */
+/** When `train` reports progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
 export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOptions {
@@ -45,7 +45,7 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   readonly clipNorm?: number;
   /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`; behind `clipNorm`. */
   readonly clipValue?: number;
-  /** λ of the penalty λ · Σ |w| over weights and tables; its gradient is added after clipping. Losses are told without it. */
+  /** λ of the penalty λ · Σ |w| over weights and tables; its gradient is added after clipping. Reported losses exclude it. */
   readonly l1?: number;
   /** "weights": the optimizer's weight decay leaves biases, scales and shifts alone. Default: "all". */
   readonly decay?: DecayGroup;
@@ -113,7 +113,7 @@ export interface EventInterval {
   readonly eventMs: number;
 }
 
-/** When states of a training are handed out, and to whom. */
+/** When checkpoints are taken, and the function that receives them. */
 export interface CheckpointPlan {
   readonly interval: EventInterval;
   readonly save: (checkpoint: Checkpoint) => unknown;
@@ -121,7 +121,7 @@ export interface CheckpointPlan {
 
 /** What `next()` of a training changes from then on. The first `next()` of a generator takes none: use the options. */
 export interface TrainingControls {
-  /** When the next events are told, counted from here: `{ steps: 1 }` trains step by step. */
+  /** When the next events come, counted from here: `{ steps: 1 }` trains step by step. */
   readonly logInterval?: LogInterval;
   /** Learning rate of the steps from here on; momentum and moments stay. Not where `perMember` sets learning rates. */
   readonly learningRate?: number;
@@ -354,7 +354,7 @@ function judgedSteps(
   throw new InvalidInput({ place, expected, got: JSON.stringify(interval), fix: "pass { epochs: 1 }" });
 }
 
-/** How members are judged, which is loaded only where it is requested; without `logInterval` an event tells each time. */
+/** How members are judged, which is loaded only where it is requested; without `logInterval` there is an event each time. */
 async function withJudging(
   plan: TrainPlan,
   options: TrainOptions,

@@ -30,7 +30,7 @@ export interface PackedRequest {
   readonly score: (executor: Executor) => Promise<MemberScores>;
   /** What the model is at a state: its averages, where the training keeps some. */
   readonly resultOf: (state: Checkpoint) => FloatArray;
-  /** Members that have stopped are left out as soon as at most this share of those that are computed continues. */
+  /** Stopped members are removed once at most this share of the computed members continues. */
   readonly packedShare: number;
 }
 
@@ -40,7 +40,7 @@ const told = (steps: Float64Array, places: readonly number[], stopped: ReadonlyS
 
 /**
  * A training run of which members may be stopped. As soon as enough of those that are computed have stopped, or diverged, the others go
- * on in a run of their own, from the same parameters and moments to the same bits. Everything is told in the numbers of all members.
+ * on in a run of their own, from the same parameters and moments to the same bits. Everything is reported with the indices of all members.
  */
 export class PackedRun implements TrainingRun {
   readonly #request: PackedRequest;

@@ -37,7 +37,7 @@ export function inScope<T>(work: () => T, keptOf: (result: T) => readonly Freed[
   }
 }
 
-/** Runs an operation that is made of others: only its result continues. */
+/** Runs an operation that consists of others: only its result outlives it. */
 export const keepingResult = <T extends Freed>(work: () => T): T => inScope(work, (result) => [result]);
 
 /** Whether something was made in the innermost scope. */

@@ -136,7 +136,7 @@ export interface TensorOptions {
   readonly label?: string;
 }
 
-/** @throws InvalidInput unless values are numbers one behind the other: anything else would become NaN */
+/** @throws InvalidInput unless values are a flat list of numbers: anything else would become NaN */
 function requireNumbers(values: ArrayLike<number>): void {
   if (ArrayBuffer.isView(values) && !(values instanceof BigInt64Array || values instanceof BigUint64Array)) return;
   const at = Array.isArray(values) ? values.findIndex((value) => typeof value !== "number") : 0;

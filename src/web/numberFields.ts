@@ -99,7 +99,7 @@ export interface NumberControl {
 }
 
 /**
- * A labelled slider that tells its number.
+ * A labelled slider that shows its number.
  * @param changed called with when the reader has let go
  */
 export function slider(name: string, field: NumberField, changed: (value: number) => void): NumberControl {

@@ -1,4 +1,4 @@
-// What befalls a training, in words, with what can be done about it.
+// Messages shown when a training session fails or recovers, with the action they offer.
 
 import { cpuNotice, notice, type Notice } from "./notices.ts";
 import type {
@@ -24,7 +24,7 @@ export function tellResumed({ step, why }: ResumedMessage): void {
   notice("info", `${what} Training resumed at step ${grouped(step)}.`);
 }
 
-/** @param goOn continues from the good state with another learning rate */
+/** @param goOn resumes from the good state with another learning rate */
 export function tellDiverged(
   { step, goodStep, learningRate }: DivergedMessage,
   goOn: (learningRate: number) => void,
@@ -53,7 +53,7 @@ export function tellOutOfMemory({ message, fits }: OutOfMemoryMessage, use: (fit
   });
 }
 
-/** @param retry starts over @param goOn continues from the last state, where there is one */
+/** @param retry restarts the training @param goOn resumes from the last state, where there is one */
 export function tellFailed({ message, step }: FailedMessage, retry: () => void, goOn: () => void): void {
   const isKept = step !== undefined;
   const label = isKept ? `Continue from step ${grouped(step)}` : "Restart";

@@ -114,7 +114,7 @@ function lotsOf(stretches: readonly Stretch[]): Stretch[][] {
   return lots;
 }
 
-/** Copies stretches, one behind the other, into a buffer that can be mapped. */
+/** Copies ranges of buffers, concatenated, into a mappable buffer. */
 function stage({ gpu }: GpuDevice, place: string, stretches: readonly Stretch[]): GPUBuffer {
   const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
   const size = Math.max(4, lengthOf(stretches) * 4);
@@ -142,7 +142,7 @@ async function readStaged(staging: GPUBuffer, length: number): Promise<ArrayBuff
 }
 
 /**
- * Reads stretches of buffers, one behind the other, after all work submitted so far. Everything is copied on the device before this
+ * Reads ranges of buffers, concatenated, after all work submitted so far. Everything is copied on the device before this
  * returns its promise, so that later work changes nothing of it; much is then mapped in lots, between which others have a turn.
  */
 export async function readStretches(

@@ -53,7 +53,7 @@ export class GpuDevice implements Device {
   #lost: string | undefined;
   readonly #lostListeners = new Set<() => void>();
   #fault: unknown;
-  /** Resolves when the device has told of every call so far. */
+  /** Resolves when the device has reported on every call so far. */
   #told: Promise<unknown> = Promise.resolve();
   #scopes = 0;
 
@@ -73,7 +73,7 @@ export class GpuDevice implements Device {
     this.isRequired = options.isRequired;
     this.#isOwned = options.isOwned;
     this.patienceMs = patienceMs[this.kind];
-    const self = new WeakRef(this); // a device that was handed in outlives this object
+    const self = new WeakRef(this); // a device that the caller passed in outlives this object
     void gpu.lost.then(({ message, reason }) => self.deref()?.lose(`${reason}: ${message || "no message"}`));
   }
 
@@ -168,7 +168,7 @@ export class GpuDevice implements Device {
     if (this.#lost !== undefined) throw lostFault(place, this.#lost, cause);
     const fault = this.#fault;
     if (fault === undefined) return;
-    // A lack of memory is over once told; after a refused call no result can be trusted any more.
+    // Out of memory is cleared once reported; after a refused call no result can be trusted.
     if (fault instanceof GPUOutOfMemoryError) this.#fault = undefined;
     throw faultOf(place, fault);
   }
@@ -197,7 +197,7 @@ export class GpuDevice implements Device {
   }
 
   /**
-   * Makes calls whose result is not waited for: what the device has against them is told by the next `settled` or `throwFault`.
+   * Makes calls whose result is not waited for: their errors are reported by the next `settled` or `throwFault`.
    * Errors of whoever else uses the device are none of ours.
    */
   guarded<T>(place: string, calls: () => T): T {
@@ -223,7 +223,7 @@ export class GpuDevice implements Device {
 
   /**
    * Makes calls within error scopes, which end even if one throws: an open one would hide every later error.
-   * @returns with the first error that the device told
+   * @returns with the first error that the device reported
    */
   scoped<T>(calls: () => T): { value: T; errors: Promise<GPUError | null> } {
     this.#scopes++;
@@ -243,7 +243,7 @@ export class GpuDevice implements Device {
     this.#companions.add(companion);
   }
 
-  /** Destroys the device, unless it was handed in. */
+  /** Destroys the device, unless the caller passed it in. */
   dispose(): void {
     this.#companions.dispose();
     this.lose("destroyed: the device was disposed");

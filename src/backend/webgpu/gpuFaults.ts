@@ -13,7 +13,7 @@ export function lostFault(place: string, why: string, cause?: unknown): GpuLost 
   return new GpuLost({ place, expected: "a working GPU device", got: `a lost one (${why})`, fix, cause });
 }
 
-/** An error that the device told, or that one of its functions threw. */
+/** Converts an error that the device reported, or that one of its functions threw. */
 export function faultOf(place: string, error: unknown): ThalwegError {
   if (error instanceof ThalwegError) return error;
   const { message = String(error) } = error as Partial<Error>;

@@ -34,7 +34,7 @@ export class Readout {
   #rate = new Rate();
   #psnr = Number.NaN;
 
-  /** @param describe called with now and then, in words, how far the network is */
+  /** @param describe called now and then with the progress in words */
   constructor(describe: (text: string) => void) {
     this.#describe = describe;
   }

@@ -211,7 +211,7 @@ export class Drawing implements Panel {
     return layer === this.#state!.layers.length ? "output" : `neuron ${layer + 1}.${unit + 1}`;
   }
 
-  /** What is pointed at is told again with every redraw. */
+  /** The reading under the pointer is updated with every redraw. */
   #read(reading: () => string): void {
     this.#reading = reading;
     this.#status.textContent = reading();

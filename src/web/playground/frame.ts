@@ -24,7 +24,7 @@ import { type NeuronState, neuronStateOf } from "./neuronStates.ts";
 const surfaceCells = 100;
 /** Time that a surface may take while training continues, for ten frames a second. */
 const surfaceMs = 45;
-/** Points that tell whether a neuron learns, at most. */
+/** Most points that are used to see whether a neuron learns. */
 const mostStatePoints = 400;
 /** Time that maps and scores may take in every frame; where they take longer, they rest three times as long. */
 const detailsMs = 12;
@@ -57,7 +57,7 @@ export interface PlaygroundFrame {
   readonly parameters: Float32Array;
   /** Of the newest step, as a plateau may have left it; undefined before any. */
   readonly learningRate: number | undefined;
-  /** What the training continues from, were it interrupted here. */
+  /** The state to resume from if the training is interrupted here. */
   readonly state: Checkpoint | undefined;
   /** Undefined where they would have held the frame up. */
   readonly details: FrameDetails | undefined;

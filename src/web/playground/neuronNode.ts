@@ -52,7 +52,7 @@ export class NeuronNode {
     this.#label();
   }
 
-  /** What is said of it where it is pointed at. */
+  /** Its reading under the pointer. */
   reading(bias: number): string {
     const says = this.#state === "live" && this.#isConstant ? "constant output" : readings[this.#state];
     return `${this.#name}: bias ${formatNumber(bias)}; ${says}.`;

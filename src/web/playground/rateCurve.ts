@@ -1,4 +1,4 @@
-// The learning rate over the steps, and where the training stands on it.
+// The learning rate over the steps, and the current step.
 
 import { element, svg } from "../dom.ts";
 import { formatCount, formatNumber } from "./format.ts";

@@ -1,4 +1,4 @@
-// The run under way as its curves tell it.
+// Records the curves of the current run.
 
 import type { DivergedMessage, FrameMessage } from "../worker/protocol.ts";
 import type { Run } from "./curveLines.ts";

@@ -1,4 +1,4 @@
-// Train, step, reset; how fast; where training stands.
+// Train, step, reset; speed; current step.
 
 import type { PlanReport } from "../../index.ts";
 import { element } from "../dom.ts";

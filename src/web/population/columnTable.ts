@@ -3,7 +3,7 @@ import { roughNumber } from "../shortNumber.ts";
 import { axisLabels, networksOf, type PopulationGrid, valueAt } from "./grid.ts";
 import { quantiles } from "./quantiles.ts";
 
-/** Columns that the table tells of at most: equally far apart. */
+/** Most columns that the table shows, equally spaced. */
 const mostColumns = 12;
 
 export interface ColumnSummary {

@@ -1,4 +1,4 @@
-// Keeps the newest state of a view's training in the browser, and offers to continue from one that a reload or a crash has interrupted.
+// Keeps the newest state of a view's training in the browser, and offers to resume it after a reload or a crash.
 
 import { type Notice, notice } from "../notices.ts";
 import { RunStore } from "./runStore.ts";
@@ -49,7 +49,7 @@ export class RunKeeper {
     void this.#lookForRun();
   }
 
-  /** A training starts over: what is asked of the one before may never be answered. */
+  /** A training restarts: requests to the previous one may never be answered. */
   begin(): void {
     this.#run++;
     this.#isKeeping = false;
@@ -104,7 +104,7 @@ export class RunKeeper {
         this.#isWaiting = false;
       }
     } catch {
-      // Nothing can be kept here, so nothing is offered.
+      // This browser cannot store anything, so nothing is offered.
     }
   }
 

@@ -6,7 +6,7 @@ import type { ParametersMessage, SessionSettings } from "../worker/protocol.ts";
 /** A state of the library without its parameters, which are kept in any case. */
 export type StateRest = Omit<Checkpoint, "parameters">;
 
-/** What of a training is kept, to continue from there. */
+/** The stored state of a training. */
 export interface SavedRun {
   readonly version: typeof runVersion;
   /** Date of the state, in milliseconds. */
@@ -16,7 +16,7 @@ export interface SavedRun {
   readonly step: number;
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
-  /** The rest of what the training continues from. Without it momentum and moments start over. */
+  /** The rest of the training's state. Without it momentum and moments restart at 0. */
   readonly rest?: StateRest | undefined;
   /** What else the view needs: a picture of the reader's, say. */
   readonly attachment?: Blob;

@@ -78,7 +78,7 @@ export class TrainingSession<Options, Frame> {
     this.#device?.dispose();
   }
 
-  /** Does one thing after the other; what goes wrong is told, or mended. */
+  /** Runs tasks in order; errors are reported or repaired. */
   #enqueue(work: () => Promise<void>): void {
     this.#queue = this.#queue.then(work).catch((error: unknown) => this.#mend(error));
   }

@@ -17,7 +17,7 @@ const quietMs = 20;
 const maxLooks = 20;
 /** From the begin of one measurement to that of the next at least. */
 const leastIntervalMs = 250;
-/** Of the usual variant's time: what another must stay below to be taken, lest noise decides. */
+/** A variant must take less than this share of the default variant's time to be chosen, so that noise cannot decide. */
 const worthwhile = 0.97;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
