@@ -51,7 +51,7 @@ async function cutOff(): Promise<number> {
   await eventually(async () => Math.max(0, ...(await keptSteps()))).toBeGreaterThan(0);
   await reload();
   await eventually(notices).toContain("stopped at step");
-  const [, step = ""] = /left at step ([\d,]+)\./.exec(await notices())!;
+  const [, step = ""] = /stopped at step ([\d,]+)\./.exec(await notices())!;
   return Number(step.replaceAll(",", ""));
 }
 
