@@ -151,7 +151,7 @@ export type { Mixup } from "./model/mixup.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";
 export type { Recovery } from "./model/recovery.ts";
-export type { Progress } from "./model/trainer.ts";
+export type { Progress } from "./model/progress.ts";
 export type { SaveExtras } from "./model/savedModel.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./model/verify.ts";
 export { type SelfTestCheck, type SelfTestReport, selfTest } from "./model/selfTest.ts";

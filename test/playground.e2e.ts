@@ -262,7 +262,51 @@ describe("how it is trained", () => {
     await page.setViewport({ width: 1280, height: 900 });
   });
 
+  test("Muon and L-BFGS show their own options, and what has no effect is disabled with the reason", async () => {
+    const shown = (): Promise<string[]> =>
+      page.$$eval(".training-details fieldset:not([hidden]) > legend", (all) => all.map((one) => one.textContent!));
+    const optimizer = async (name: string): Promise<void> => {
+      const field = await page.waitForSelector(".training-settings select:has(option[value=lbfgs])");
+      await field!.select(name);
+    };
+    const others = ["Learning-rate schedule", "Regularisation", "Updates and stopping"];
+    await open("#/playground?pace=full&plateau=250");
+    expect([await shown(), await summary()]).toEqual([others, "rate × 0.5 after 250 steps"]);
+    await optimizer("muon");
+    expect(await shown()).toEqual([...others, "Muon"]);
+    await select("Orthogonalisation steps", "3");
+    await select("Size of updates", "1");
+    expect(await page.evaluate(() => location.hash)).toMatch(/opt=muon&momentum=0\.95.*&plateau=250&ns=3&rms=1/);
+    expect(await violationsOf(page)).toEqual([]);
+    await page.setViewport({ width: 390, height: 844 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    await page.setViewport({ width: 1280, height: 900 });
+    await optimizer("lbfgs");
+    expect([await shown(), await summary()]).toEqual([[...others, "L-BFGS"], "all off"]);
+    expect((await stateNow()).state).toMatchObject({ optimizer: "lbfgs", learningRate: 1 });
+    const disabled = await page.$$eval(".training-details select:disabled", (all) => all.length);
+    expect(disabled).toBe(10);
+    expect(await violationsOf(page)).toEqual([]);
+    await click("Train");
+    await waitForStep(100);
+    await click("Pause");
+    const loss = await page.$eval("[data-score='training loss']", (found) => Number(found.textContent));
+    expect(loss).toBeLessThan(0.5);
+    expect(await textOf("#notices")).not.toContain("failed");
+  });
+
+  test("a rate that a plateau has reduced is told", async () => {
+    await open("#/playground?data=gauss&noise=50&rate=0.3&pace=full&plateau=50&factor=0.1");
+    expect(await figure("rate")).toBe("0.3");
+    await click("Train");
+    await page.waitForFunction(() => document.querySelector("[data-figure=rate]")!.textContent !== "0.3");
+    await click("Pause");
+    const rate = Number((await figure("rate")).replace("−", "-"));
+    expect(Math.log10(0.3 / rate)).toBeCloseTo(Math.round(Math.log10(0.3 / rate)), 6); // a power of the factor
+  });
+
   test("early stopping brings the best weights back, marks their step, and training can go on", async () => {
+    await open("#/playground?data=spiral&noise=50&pace=full&schedule=cosine&warmup=100&dropout=0.1&patience=250");
     await click("Train");
     const told = await noticeText("Stopped early");
     const [, stop, best, loss] =

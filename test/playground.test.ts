@@ -16,7 +16,16 @@ import {
   scheduleNames,
   scheduleOf,
 } from "../src/web/playground/schedules.ts";
-import { changeBetween, datasetOf, networkOf, pointsOf, trainingOptionsOf } from "../src/web/playground/setup.ts";
+import {
+  changeBetween,
+  datasetOf,
+  networkOf,
+  pointsOf,
+  sessionOf,
+  stepsPerEpoch,
+  trainingOptionsOf,
+  withOptimizer,
+} from "../src/web/playground/setup.ts";
 import { pointsOfTable, readFile } from "../src/web/playground/tablePoints.ts";
 import { describeTraining } from "../src/web/playground/trainingWords.ts";
 import { decodeState, defaults, encodeState, lossesOf, type PlaygroundState } from "../src/web/playground/state.ts";
@@ -118,6 +127,13 @@ test("the address of the defaults is their version, and every part of a state tr
     clipNorm: 1.5,
     ema: 0.99,
     patience: 500,
+    plateau: 250,
+    plateauFactor: 0.2,
+    newtonSchulzSteps: 7,
+    rateOfOthers: 0.1,
+    matchRmsAdamW: true,
+    hiddenOnly: true,
+    historySize: 20,
     pace: "100",
     showsTest: true,
     discretizes: true,
@@ -162,6 +178,9 @@ test("changes that keep the shape of the network keep its parameters", () => {
     { l1: 1 },
     { ema: 0.9 },
     { patience: 50 },
+    { plateau: 50 },
+    { newtonSchulzSteps: 3 },
+    { historySize: 5 },
   ] as const)
     expect(change(changed)).toBe("goOn");
   expect(change({ data: "own", points: [{ x1: 1, x2: 1, value: 1 }] })).toBe("goOn");
@@ -245,6 +264,36 @@ test("what is on is told, and given to the training where it applies", () => {
   expect(trainingOptionsOf({ ...all, loss: "huber" }, split)).not.toHaveProperty("labelSmoothing");
   expect(describeTraining({ ...all, loss: "huber" }).join()).not.toContain("label");
   expect(trainingOptionsOf(all, { ...split, test: [] })).not.toHaveProperty("earlyStopping");
+});
+
+test("a plateau reduces the rate after so many steps, judged as often as early stopping", () => {
+  const split = pointsOf(defaults);
+  const state: PlaygroundState = { ...defaults, plateau: 250, plateauFactor: 0.1 };
+  const { reduceOnPlateau, validation, earlyStopping } = trainingOptionsOf(state, split);
+  // The fifth look without improvement reduces it: PyTorch's patience counts those that are tolerated.
+  expect(reduceOnPlateau).toEqual({ patience: 4, factor: 0.1, interval: { steps: 50 } });
+  expect([validation!.targets.length, earlyStopping]).toEqual([split.test.length, undefined]);
+  expect(describeTraining(state)).toEqual(["rate × 0.1 after 250 steps"]);
+});
+
+test("L-BFGS takes all points in a step and nothing that would change between its trials", () => {
+  const state: PlaygroundState = {
+    ...defaults,
+    ...withOptimizer(defaults, "lbfgs"),
+    dropout: 0.2,
+    plateau: 50,
+    patience: 100,
+  };
+  const split = pointsOf(state);
+  const session = sessionOf(state, split, undefined);
+  expect(session).toMatchObject({ batchSize: split.training.length, optimizer: { name: "lbfgs", learningRate: 1 } });
+  expect(Object.keys(trainingOptionsOf(state, split))).toEqual(["validation", "earlyStopping"]);
+  expect(describeTraining(state)).toEqual(["patience 100"]);
+  expect(stepsPerEpoch(state, split)).toBe(1);
+  // Back to a rate that others can take; Muon begins with its momentum.
+  expect(withOptimizer(state, "adam")).toEqual({ optimizer: "adam", learningRate: defaults.learningRate });
+  expect(withOptimizer({ ...defaults, learningRate: 0.3 }, "muon")).toEqual({ optimizer: "muon", momentum: 0.95 });
+  expect(withOptimizer({ ...defaults, momentum: 0.8 }, "muon")).toEqual({ optimizer: "muon" });
 });
 
 test("the step of the best weights is marked between the entries around it", () => {

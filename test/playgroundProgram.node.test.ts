@@ -60,9 +60,31 @@ const states: Record<string, PlaygroundState> = {
     patience: 100,
   },
   "muon without its momentum": { ...defaults, optimizer: "muon", momentum: 0 },
+  "muon with options of its own, and a rate that is reduced": {
+    ...defaults,
+    optimizer: "muon",
+    momentum: 0.9,
+    learningRate: 1,
+    newtonSchulzSteps: 3,
+    rateOfOthers: 0.1,
+    matchRmsAdamW: true,
+    hiddenOnly: true,
+    plateau: 100,
+    plateauFactor: 0.1,
+  },
+  "L-BFGS, which takes all points and nothing beside": {
+    ...defaults,
+    optimizer: "lbfgs",
+    learningRate: 1,
+    historySize: 5,
+    weightDecay: 0.1,
+    dropout: 0.5,
+    schedule: "cosine",
+    ema: 0.9,
+  },
 };
-/** Steps of each; the last one stops before. */
-const stepsOf = (state: PlaygroundState): number => (state.patience > 0 ? 600 : 30);
+/** Steps of each; one stops before. */
+const stepsOf = ({ patience, plateau }: PlaygroundState): number => (patience > 0 || plateau > 0 ? 600 : 30);
 
 test.each(Object.entries(states))("%s: the program trains the network of the page", async (name, state) => {
   const split = pointsOf(state);
@@ -78,7 +100,9 @@ test.each(Object.entries(states))("%s: the program trains the network of the pag
   const session = sessionOf(state, split, undefined);
   const device = await acquire();
   const { model } = await createTrainee(device, session);
-  const { steps } = await model.fit(session.data, { ...optionsFrom(session, 0), steps: stepsOf(state) });
+  const fitted = await model.fit(session.data, { ...optionsFrom(session, 0), steps: stepsOf(state) });
+  const { steps, reduceOnPlateau } = fitted;
+  if (state.plateau > 0) expect(reduceOnPlateau!.factors[0]).toBeLessThan(1); // otherwise nothing would be shown
   expect(lines.at(-2)![0]).toContain(`step ${steps}: `);
   expect(steps < stepsOf(state)).toBe(state.patience > 0);
   const rows = session.data.inputs.subarray(0, 4 * session.network.inputs);

@@ -268,6 +268,15 @@ test("networks that stop early are marked and counted, and open as they were at 
   expect(shown).toBe(Number(loss));
 });
 
+test("populations train by L-BFGS in full batches, with its own options", async () => {
+  await open(`${small.replace("opt=sgd", "opt=lbfgs").replace("steps=200", "steps=100")}&history=5`);
+  await finished();
+  expect(Number(await figure("diverged"))).toBeLessThan(96);
+  const legends = ".training-details fieldset:not([hidden]) > legend";
+  expect(await page.$$eval(legends, (all) => all.at(-1)!.textContent)).toBe("L-BFGS");
+  expect(await page.$eval("input[name=batch]", (input) => input.checkVisibility())).toBe(false);
+});
+
 test("a population out of sight goes on, and after its GPU process has died from the step it had reached", async () => {
   const long = small.replace("~12&", "~64&").replace("~8&", "~64&").replace("steps=200", "steps=20000");
   await open(long, "software");

@@ -12,7 +12,8 @@ import type { MetricOptions } from "./measure.ts";
 import { evaluate } from "./metrics.ts";
 import { planTraining, type TrainOptions, type TrainPlan } from "./options.ts";
 import { probabilitiesOf } from "./probabilities.ts";
-import { type Progress, Trainer } from "./trainer.ts";
+import type { Progress } from "./progress.ts";
+import { Trainer } from "./trainer.ts";
 
 /** Options of a training that mean nothing, or another thing, where rows are held out in turn, and why. */
 const reasons = {

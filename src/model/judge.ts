@@ -1,12 +1,15 @@
 import { optimizersOf, withLearningRate } from "../backend/batches.ts";
-import type { Checkpoint, RunSettings, TrainerState } from "../backend/executor.ts";
+import type { Checkpoint, Dataset, RunSettings, TrainerState } from "../backend/executor.ts";
 import { EarlyStopper, type StoppingResult } from "./earlyStopper.ts";
 import { Halver, type HalvingResult } from "./halver.ts";
 import type { Judging } from "./judging.ts";
 import type { JudgedPlace, MemberStopper, Validation } from "./memberStopper.ts";
 import { type Evaluation, evaluationOf } from "./metrics.ts";
-import { type MemberScores, valuesOf } from "./monitor.ts";
+import type { MetricOptions } from "./measure.ts";
+import { type MemberScores, scoreMembers, valuesOf } from "./monitor.ts";
+import { type PackedRequest, PackedRun } from "./packedRun.ts";
 import { type PlateauResult, Plateaus } from "./plateaus.ts";
+import type { ResultParameters } from "./resultParameters.ts";
 
 /** What is judged, and where it is computed. */
 interface JudgedTraining extends JudgedPlace {
@@ -185,4 +188,27 @@ export class Judge {
     if (this.#halver) return evaluationOf(await run.scoreAs(await run.readParameters()));
     return judged ?? evaluationOf(await run.score());
   }
+}
+
+/** A training whose members are to be judged. */
+interface Judgeable extends Pick<PackedRequest, "executor" | "run" | "open" | "settings"> {
+  readonly averaged: ResultParameters;
+  readonly validation: Dataset;
+  readonly metrics: MetricOptions;
+}
+
+/** The judge of a training, and its run, of which members may be stopped. */
+export function openJudge(
+  judging: Judging,
+  { averaged, validation, metrics, ...training }: Judgeable,
+): { judge: Judge; run: PackedRun } {
+  const { executor, settings } = training;
+  const monitored = { ...metrics, metrics: judging.metrics };
+  const run = new PackedRun({
+    ...training,
+    score: (own) => scoreMembers(own, validation, monitored),
+    resultOf: (state) => averaged.resultOf(state),
+    packedShare: judging.halving ? 1 : 1 / 2, // rungs are few: packing at each is worth it
+  });
+  return { judge: new Judge(judging, { run, averaged, settings, members: executor.members }), run };
 }

@@ -24,7 +24,8 @@ import type { Recovery } from "./recovery.ts";
 import type { SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
 import type { LabelOptions } from "./trainingRows.ts";
-import type { Progress, Trainer } from "./trainer.ts";
+import type { Progress } from "./progress.ts";
+import type { Trainer } from "./trainer.ts";
 
 export interface ModelOptions {
   /** From `acquire()`. */

@@ -9,3 +9,31 @@ export interface Recovery {
   /** From the loss until the training went on. */
   readonly ms: number;
 }
+
+/** How a lost device is replaced. */
+interface Rescue {
+  readonly isOfDevice: (error: unknown) => boolean;
+  /** Goes back to a state on another device. @throws the error where that cannot be */
+  readonly recover: (error: unknown) => Promise<void>;
+}
+
+/** Does work again, as often as another device is found for one that was lost meanwhile. */
+export async function recovering<T>(work: () => Promise<T>, rescue: Rescue): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      await recoverFrom(error, rescue);
+    }
+  }
+}
+
+/** A recovery may be cut off by another loss. */
+async function recoverFrom(error: unknown, rescue: Rescue): Promise<void> {
+  try {
+    await rescue.recover(error);
+  } catch (second) {
+    if (second === error || !rescue.isOfDevice(second)) throw second;
+    await recoverFrom(second, rescue);
+  }
+}

@@ -1,6 +1,4 @@
-import { NonFinite } from "../errors.ts";
 import {
-  concatenate,
   type Executor,
   type FloatArray,
   type MemberResults,
@@ -13,65 +11,22 @@ import { nextTask } from "../nextTask.ts";
 import { optimizerAt } from "../math/scheduled.ts";
 import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
+import { EventClock } from "./eventClock.ts";
+import { LossReader } from "./lossReader.ts";
+import { meanLoss, type Progress } from "./progress.ts";
 import { ResultParameters } from "./resultParameters.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
 import { HistoryRecorder } from "./history.ts";
 import type { HalvingResult } from "./halver.ts";
 import type { Judge } from "./judge.ts";
 import { evaluate, type Evaluation, mean, metricsOf } from "./metrics.ts";
-import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
+import { eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
 import type { PackedRun } from "./packedRun.ts";
 import type { PlateauResult } from "./plateaus.ts";
-import type { Recovery } from "./recovery.ts";
-
-/** What a training run tells while it goes on. */
-export interface Progress {
-  /** Steps done. */
-  readonly step: number;
-  /** Steps to do in all. */
-  readonly steps: number;
-  /** Epochs done, a fraction within one. */
-  readonly epoch: number;
-  /** Mean of those of `losses` that are finite. */
-  readonly loss: number;
-  /**
-   * Loss before each step since the last event [steps, members]. Of more than 1,024 members only the newest steps are told,
-   * as many as 2²² losses hold.
-   */
-  readonly losses: FloatArray;
-  /** That of the newest step; the mean over members where each has its own. */
-  readonly learningRate: number;
-  /** Scores on the validation rows, where there are any; where members are judged at an `interval`, then and at the end. */
-  readonly validation: Evaluation | undefined;
-  /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
-  readonly diverged: number;
-  /** Members that early stopping or successive halving has stopped. */
-  readonly stopped: number;
-  /** Where the device was lost since the last event, and the training went back to that on another one. */
-  readonly recovered: Recovery | undefined;
-  /** Since the last event. */
-  readonly stepsPerSecond: number;
-  readonly elapsedMs: number;
-  readonly etaMs: number;
-}
+import { type Recovery, recovering } from "./recovery.ts";
 
 /** Time of one unit of steps between two looks at the signal. */
 const unitMs = 50;
-/** Events by time wait for so many times what the last one cost, so that scoring never takes more than a tenth. */
-const eventShare = 9;
-/** Most members whose every loss is read. To read all of more would take longer than the steps, and soon all memory. */
-const mostMembersTold = 1024;
-
-function meanLoss(losses: FloatArray): number {
-  let sum = 0;
-  let count = 0;
-  for (const loss of losses) {
-    if (!Number.isFinite(loss)) continue;
-    sum += loss;
-    count++;
-  }
-  return count === 0 ? Number.NaN : sum / count;
-}
 
 /** One training run from its first step to its last: units of steps, then an event, again and again. */
 export class Trainer {
@@ -84,23 +39,17 @@ export class Trainer {
   #packed: PackedRun | undefined;
   readonly #plan: TrainPlan;
   #settings: RunSettings;
-  #interval: EventInterval;
-  #rhythmStep: number; // events by steps are counted from here
+  readonly #clock: EventClock;
   readonly #firstStep: number;
   #step: number;
   #unitSteps = 1;
-  #unread: number; // first step whose loss has not been read
-  #losses: FloatArray[] = [];
-  /** Readings of losses that are under way. */
-  #reading: Promise<void> = Promise.resolve();
+  readonly #losses: LossReader;
   /** What becomes of the training, event by event. */
   readonly recorder: HistoryRecorder;
   /** Parameters that were written since the last event. */
   #written: FloatArray | undefined;
   #startMs = 0;
-  #eventMs = 0;
   #eventStep: number;
-  #eventCostMs = 0;
   readonly #keeper: CheckpointKeeper;
   readonly #resultParameters: ResultParameters;
   #results: MemberResults | undefined;
@@ -129,14 +78,14 @@ export class Trainer {
     };
     this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
     this.#resultParameters = new ResultParameters(executor, reader, plan.settings);
-    this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
-    this.#step = this.#unread = this.#eventStep = this.#firstStep;
-    this.#rhythmStep = this.#step - (this.#step % (plan.eventInterval.eventSteps ?? 1));
+    this.#step = this.#eventStep = this.#firstStep;
+    this.#clock = new EventClock(plan.eventInterval, this.#firstStep);
     const { perEpoch, history, settings } = plan;
     const { members } = executor;
     const resumed = settings.resume?.trainer?.history;
     this.recorder = new HistoryRecorder({ plan: history, perEpoch, members, firstStep: this.#firstStep, resumed });
+    this.#losses = new LossReader({ run: () => this.#run, members, recorder: this.recorder }, this.#firstStep);
   }
 
   /** Where the training stood at the last event whose numbers were finite, or somewhat earlier where the model is large. */
@@ -197,7 +146,8 @@ export class Trainer {
     this.#isPrepared = true;
     if (this.#isDone) yield await this.#recovering(() => this.#event());
     await this.#recovering(() => this.#keepFirst());
-    this.#startMs = this.#eventMs = performance.now();
+    this.#startMs = performance.now();
+    this.#clock.start();
     while (!this.#isDone) {
       const progress = await this.#recovering(() => this.#nextEvent());
       if (progress) {
@@ -246,24 +196,9 @@ export class Trainer {
   }
 
   /** Does it again from the last event where the device is lost meanwhile. */
-  async #recovering<T>(work: () => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await work();
-      } catch (error) {
-        await this.#recoverFrom(error);
-      }
-    }
-  }
-
-  /** A recovery may be cut off by another loss. */
-  async #recoverFrom(error: unknown): Promise<void> {
-    try {
-      await this.#recover(error);
-    } catch (second) {
-      if (second === error || !this.#isOfDevice(second)) throw second;
-      await this.#recoverFrom(second); // as often as the executor finds another device
-    }
+  #recovering<T>(work: () => Promise<T>): Promise<T> {
+    const isOfDevice = (error: unknown): boolean => this.#isOfDevice(error);
+    return recovering(work, { isOfDevice, recover: (error) => this.#recover(error) });
   }
 
   /** What a lost device goes back to: the last event, or where the model is large, what was read last. */
@@ -289,9 +224,7 @@ export class Trainer {
     const lostMs = performance.now();
     const step = state?.step ?? 0;
     this.#step = step;
-    this.#unread = Math.max(this.#step, this.#eventStep);
-    this.#losses = [];
-    this.#reading = Promise.resolve();
+    this.#losses.goOn(Math.max(this.#step, this.#eventStep));
     const { resume: _, ...settings } = this.#settings;
     const own = state ? { ...settings, resume: state } : settings;
     this.#resultParameters.forget();
@@ -321,22 +254,11 @@ export class Trainer {
   async #prepareJudge(settings: RunSettings): Promise<void> {
     const { judging, validation, metrics } = this.#plan;
     if (!judging || !validation) return;
-    const { PackedRun } = await import("./packedRun.ts");
-    const { Judge: LoadedJudge } = await import("./judge.ts");
-    const { scoreMembers } = await import("./monitor.ts");
-    const [executor, open, averaged] = [this.#executor, this.#open, this.#resultParameters];
-    const monitored = { ...metrics, metrics: judging.metrics };
-    const run = new PackedRun({
-      executor,
-      run: this.#created,
-      settings,
-      open,
-      score: (own) => scoreMembers(own, validation, monitored),
-      resultOf: (state) => averaged.resultOf(state),
-      packedShare: judging.halving ? 1 : 1 / 2, // rungs are few: packing at each is worth it
-    });
-    this.#run = this.#packed = averaged.of = run;
-    this.#judge = new LoadedJudge(judging, { run, averaged, settings, members: executor.members });
+    const { openJudge } = await import("./judge.ts");
+    const [executor, open, averaged, run] = [this.#executor, this.#open, this.#resultParameters, this.#created];
+    const opened = openJudge(judging, { executor, open, run, settings, averaged, validation, metrics });
+    this.#run = this.#packed = averaged.of = opened.run;
+    this.#judge = opened.judge;
     const { resume } = settings;
     if (!resume) return;
     await this.#judge.resume(resume);
@@ -362,10 +284,7 @@ export class Trainer {
     if (steering === undefined) return;
     requireControls(steering, this.#settings);
     const { logInterval, learningRate } = steering;
-    if (logInterval !== undefined) {
-      this.#interval = eventIntervalOf(logInterval, this.#plan.perEpoch);
-      this.#rhythmStep = this.#step;
-    }
+    if (logInterval !== undefined) this.#clock.change(eventIntervalOf(logInterval, this.#plan.perEpoch), this.#step);
     if (learningRate === undefined) return;
     this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
     (this.#judge ?? this.#run).setLearningRate(learningRate);
@@ -374,9 +293,7 @@ export class Trainer {
   /** Steps until the next event is due. */
   async #untilEvent(): Promise<void> {
     const { totalSteps, signal } = this.#plan;
-    const { eventSteps, eventMs } = this.#interval;
-    const since = this.#step - this.#rhythmStep; // below 0 where a loss of the device has taken a large model back
-    const next = eventSteps ? this.#rhythmStep + (Math.floor(since / eventSteps) + 1) * eventSteps : totalSteps;
+    const next = this.#clock.nextStep(this.#step, totalSteps);
     const last = Math.min(totalSteps, next, this.#judge?.nextStep(this.#step) ?? next);
     while (this.#step < last) {
       await nextTask();
@@ -384,39 +301,18 @@ export class Trainer {
       const end = this.#keeper.nextStep(this.#step, last);
       await this.#unit(Math.min(Math.max(this.#unitSteps, this.#run.leastSteps), end - this.#step));
       await this.#keeper.saveIfDue(this.#step);
-      const dueMs = Math.max(eventMs, eventShare * this.#eventCostMs);
-      if (!eventSteps && performance.now() - this.#eventMs >= dueMs) return;
+      if (this.#clock.isDue()) return;
     }
   }
 
   async #unit(count: number): Promise<void> {
     const units = Math.min(count, this.#run.ringSteps);
-    const firstKept = this.#step + units - this.#run.ringSteps;
-    if (firstKept > this.#unread) {
-      if (this.#executor.members > mostMembersTold) this.#unread = firstKept;
-      else await this.#readLosses();
-    }
+    await this.#losses.makeRoom(this.#step, units);
     const startMs = performance.now();
     await this.#run.execute(this.#step, units);
     this.#step += units;
     const spentMs = performance.now() - startMs;
     this.#unitSteps = Math.max(1, Math.floor(units * Math.min(2, Math.max(0.25, unitMs / spentMs))));
-  }
-
-  /** Reads the losses of all steps that have not been read; resolves when they and all that were asked for before are known. */
-  #readLosses(): Promise<void> {
-    const [first, run, before] = [this.#unread, this.#run, this.#reading];
-    const count = this.#step - first;
-    if (count <= 0) return before; // after a loss some steps are taken once more
-    this.#unread = this.#step;
-    const read = Promise.all([run.readLosses(first, count), before]).then(([losses]) => {
-      if (run !== this.#run) return; // its device was lost meanwhile
-      this.#losses.push(losses);
-      this.recorder.addLosses(first, losses);
-    });
-    read.catch(() => {}); // who awaits it is told
-    this.#reading = read;
-    return read;
   }
 
   /** Since the first step of this training. */
@@ -427,16 +323,14 @@ export class Trainer {
   async #event(): Promise<Progress> {
     await this.#run.finished();
     const startMs = performance.now();
-    await this.#readLosses();
-    const parts = this.#losses.splice(0);
-    const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
+    await this.#losses.read(this.#step);
+    const losses = this.#losses.take();
     const nonFiniteSteps = await this.#checkFinite();
     const learningRate = this.#learningRate();
     const shown = await this.#resultParameters.show(this.#step, this.#keeper.newest);
     const state = shown ?? (this.#keeper.isSmall ? this.#keeper.newest : undefined);
     const validation = await this.#validate(nonFiniteSteps, state);
     this.#record({ learningRate, validation, elapsedMs: this.#elapsedMs });
-    const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
     const progress = {
       step: this.#step,
@@ -449,13 +343,12 @@ export class Trainer {
       diverged: nonFiniteSteps.filter((step) => step >= 0).length,
       stopped: this.#judge?.stopped ?? 0,
       recovered: this.#recovered,
-      stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
+      stepsPerSecond: (1000 * done) / Math.max(this.#clock.sinceMs, 1e-3),
       elapsedMs: this.#elapsedMs,
       etaMs: (this.#elapsedMs / Math.max(1, this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
     };
     this.#commit(losses);
-    this.#eventMs = performance.now();
-    this.#eventCostMs = this.#eventMs - startMs;
+    this.#clock.told(startMs);
     this.#eventStep = this.#step;
     return progress;
   }
@@ -489,7 +382,7 @@ export class Trainer {
   async #readCheckpoint(step: number): Promise<Checkpoint> {
     // Those of now: steps may go on while the rest is read.
     const { recorder } = this;
-    const history = this.#readLosses().then(() => recorder.stateAt(this.#elapsedMs));
+    const history = this.#losses.read(this.#step).then(() => recorder.stateAt(this.#elapsedMs));
     const judging = this.#judge?.readState();
     const [state, judged, told] = await Promise.all([this.#run.readCheckpoint(step), judging, history]);
     return { ...state, trainer: { ...judged, history: told } };
@@ -504,28 +397,11 @@ export class Trainer {
       return steps;
     }
     const first = diverged.reduce((least, step) => Math.min(least, step));
-    const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
-    const where = await this.#nonFinitePlace(first, steps.indexOf(first));
+    const { divergenceError } = await import("./divergenceError.ts"); // a page downloads it when it has to tell
     const good = this.#keeper.newest;
+    const state = good?.step === first ? good : await this.#run.readCheckpoint(this.#step);
     if (good) this.#executor.writeParameters(this.#resultParameters.resultOf(good));
-    const back = good ? `; the model is back at step ${good.step}` : "";
-    throw new NonFinite({
-      place: `train: step ${first}`,
-      expected: "finite gradients, loss and parameters",
-      got: `an infinite value or NaN${where}: training diverged`,
-      fix: `${divergenceRemedy(this.#settings, steps.length, first)}${back}`,
-    });
-  }
-
-  /** ` in the outputs of layers.1`, of several members ` in the outputs of layers.1 of member 3`; empty where it cannot be told. */
-  async #nonFinitePlace(step: number, member: number): Promise<string> {
-    const { network, members } = this.#executor;
-    const { nonFiniteLayer } = await import("./nonFiniteLayer.ts");
-    const good = this.#keeper.newest;
-    const { parameters: all, moments } = good?.step === step ? good : await this.#run.readCheckpoint(this.#step);
-    const parameters = all.subarray(member * network.parameterCount, (member + 1) * network.parameterCount);
-    const layer = nonFiniteLayer({ network, settings: this.#settings, member, members, step, parameters, moments });
-    if (layer === undefined) return "";
-    return members > 1 ? ` in ${layer} of member ${member}` : ` in ${layer}`;
+    const { network } = this.#executor;
+    throw divergenceError({ network, settings: this.#settings, nonFiniteSteps: steps, state, goodStep: good?.step });
   }
 }

@@ -9,6 +9,7 @@ import {
   createStorage,
   readStorage,
   releaseStorage,
+  type Storage,
   type StorageRequest,
   type StoredStretch,
 } from "./storage.ts";
@@ -114,6 +115,13 @@ export function aliasOf(tensor: Tensor): Tensor {
 
 /** Whether nobody else can see its values, so that they may be written. */
 export const isAlone = (tensor: Tensor): boolean => partsOf(tensor, tensor.label).storage.holders === 1;
+
+/** A tensor over a storage that exists; it is one of its holders. */
+export const tensorOver = (
+  storage: Storage,
+  shape: Shape,
+  options: { dtype: DataType; label: string; offset?: number },
+): Tensor => holding({ storage, shape, offset: 0, ...options });
 
 /** A tensor for a result; what it holds before it is written is anything. */
 export function allocate(request: StorageRequest): Tensor {

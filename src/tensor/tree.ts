@@ -39,3 +39,29 @@ export function mapTensors<T>(place: string, tree: T, change: (tensor: Tensor) =
 export function dispose(tree: object): void {
   for (const tensor of tensorsIn(tree)) tensor.dispose();
 }
+
+/** The tensors of a tree, and what else it consists of: kinds and keys in order, to be compared one by one. */
+export interface Structure {
+  readonly tensors: Tensor[];
+  readonly structure: unknown[];
+}
+
+/** @throws InvalidInput where something in the tree is no tensor */
+export function structureOf(place: string, tree: unknown, into: Structure = { tensors: [], structure: [] }): Structure {
+  const { tensors, structure } = into;
+  if (tree instanceof Tensor) {
+    structure.push(0);
+    tensors.push(tree);
+  } else if (isBranch(tree)) {
+    const keys = Object.keys(tree);
+    structure.push(Array.isArray(tree) ? 1 : 2, keys.length);
+    for (const key of keys) {
+      if (!Array.isArray(tree)) structure.push(key);
+      structureOf(place, tree[key], into);
+    }
+  } else {
+    const fix = "pass a number that changes as a tensor; one that never changes can come from around the function";
+    throw new InvalidInput({ place, expected: "tensors, or arrays and objects of tensors", got: typeof tree, fix });
+  }
+  return into;
+}

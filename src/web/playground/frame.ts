@@ -55,6 +55,8 @@ export interface PlaygroundFrame {
   readonly surface: Float32Array;
   readonly neuron: Neuron | undefined;
   readonly parameters: Float32Array;
+  /** Of the newest step, as a plateau may have left it; undefined before any. */
+  readonly learningRate: number | undefined;
   /** What the training goes on from, were it cut off here. */
   readonly state: Checkpoint | undefined;
   /** Undefined where they would have held the frame up. */
@@ -255,6 +257,7 @@ export async function renderFrame(context: FrameContext<FrameOptions>): Promise<
   const surface = await surfaceOf(own, context, parameters);
   const details = await detailsOf(own, context);
   const stopped = stoppedOf(context);
-  const content = { surface, neuron: options.neuron, parameters, state, details, stopped };
+  const learningRate = context.progress?.learningRate;
+  const content = { surface, neuron: options.neuron, parameters, learningRate, state, details, stopped };
   return { content, transfer: [surface.buffer, parameters.buffer, ...(details ? [details.maps.buffer] : [])] };
 }

@@ -23,7 +23,7 @@ import { calm, RedrawMeter } from "./redrawMeter.ts";
 import type { SessionStart } from "../restore/savedRun.ts";
 import { createKeeper, type RestoredRun } from "./restoredRun.ts";
 import { RunRecorder } from "./runRecorder.ts";
-import { changeBetween, paceOf, pointsOf, sessionOf } from "./setup.ts";
+import { effective, changeBetween, paceOf, pointsOf, sessionOf } from "./setup.ts";
 import { rateFunction, scheduleOf } from "./schedules.ts";
 import { createSharePanel } from "./sharePanel.ts";
 import { decodeState, encodeState, type PlaygroundState, withTask } from "./state.ts";
@@ -185,7 +185,8 @@ export class Playground implements RunControls {
       this.#hidden,
     ];
     for (const panel of panels) panel.show(this.#state);
-    this.#rateAt = scheduleOf(this.#state) && rateFunction(this.#state);
+    const state = effective(this.#state);
+    this.#rateAt = scheduleOf(state) && rateFunction(state);
     this.#output.showPoints(this.#split);
   }
 
@@ -284,8 +285,14 @@ export class Playground implements RunControls {
   }
 
   #showStanding(now: Pick<Standing, "step" | "epoch" | "stepsPerSecond">, redrawsPerSecond: number): void {
-    this.#toolbar.showStanding({ ...now, redrawsPerSecond, learningRate: this.#rateAt?.(now.step) });
+    this.#toolbar.showStanding({ ...now, redrawsPerSecond, learningRate: this.#rateNow(now.step) });
     this.#training.tell(now.step);
+  }
+
+  /** Where it changes by itself: of the next step by a schedule alone, else of the newest step. */
+  #rateNow(step: number): number | undefined {
+    if (effective(this.#state).plateau === 0) return this.#rateAt?.(step);
+    return (step > 0 ? this.#last?.content.learningRate : undefined) ?? this.#state.learningRate;
   }
 
   #stopped(run: StoppedRun): void {

@@ -17,7 +17,7 @@ import { featuresOf } from "./features.ts";
 import type { FrameOptions } from "./frame.ts";
 import type { Point } from "./points.ts";
 import { scheduleOf } from "./schedules.ts";
-import { type PlaygroundState, seedOf } from "./state.ts";
+import { defaults, type PlaygroundState, seedOf } from "./state.ts";
 
 /** The points of a state, split. */
 export function pointsOf({ data, points, seed, noise, share }: PlaygroundState): Split {
@@ -48,17 +48,55 @@ export function networkOf(state: PlaygroundState): NetworkOptions {
 /** Whether an optimizer has a hyper-parameter of this name. */
 export const takes = (optimizer: OptimizerName, name: string): boolean => name in hyperParameterDefaults(optimizer);
 
-/** With the hyper-parameters that each optimizer takes. */
-export function optimizerOf({ optimizer, learningRate, momentum, weightDecay }: PlaygroundState): Optimizer {
-  const all = Object.entries({ learningRate, momentum, weightDecay });
-  return createOptimizer(optimizer, Object.fromEntries(all.filter(([name]) => takes(optimizer, name))));
+/** Hyper-parameters that the page sets. */
+const hyperParameters = [
+  "learningRate",
+  "momentum",
+  "weightDecay",
+  "newtonSchulzSteps",
+  "rateOfOthers",
+  "matchRmsAdamW",
+  "hiddenOnly",
+  "historySize",
+] as const satisfies (keyof PlaygroundState)[];
+
+/** Those that the optimizer of a state takes, and their values. */
+export const hyperParametersOf = (state: PlaygroundState): [string, number | boolean][] =>
+  hyperParameters.filter((name) => takes(state.optimizer, name)).map((name) => [name, state[name]]);
+
+export const optimizerOf = (state: PlaygroundState): Optimizer =>
+  createOptimizer(state.optimizer, Object.fromEntries(hyperParametersOf(state)));
+
+/** Whether each step takes all points, and the optimizer finds its length along a line. */
+export const searchesLine = ({ optimizer }: Pick<PlaygroundState, "optimizer">): boolean => optimizer === "lbfgs";
+
+/** A state without what has no effect: a line search compares losses, which nothing may change between its trials. */
+export const effective = (state: PlaygroundState): PlaygroundState =>
+  searchesLine(state)
+    ? { ...state, schedule: "constant", warmUp: 0, l1: 0, dropout: 0, clipNorm: 0, ema: 0, plateau: 0, weightDecay: 0 }
+    : state;
+
+/** What changes with the optimizer: L-BFGS begins with whole steps, and Muon has a momentum. */
+export function withOptimizer(state: PlaygroundState, optimizer: OptimizerName): Partial<PlaygroundState> {
+  const usual = hyperParameterDefaults(optimizer);
+  if (optimizer === "lbfgs") return { optimizer, learningRate: usual["learningRate"] as number };
+  return {
+    optimizer,
+    ...(searchesLine(state) && { learningRate: defaults.learningRate }),
+    ...(optimizer === "muon" && state.momentum === 0 && { momentum: usual["momentum"] as number }),
+  };
 }
+
+export const batchSizeOf = (state: PlaygroundState, { training: { length } }: Split): number =>
+  searchesLine(state) ? Math.max(1, length) : state.batchSize;
 
 export const paceOf = ({ pace }: PlaygroundState): Pace => (pace === "full" ? "full" : { steps: Number(pace) });
 
 /** Batches of an epoch: the last one of it may be smaller. */
-export const stepsPerEpoch = ({ batchSize }: PlaygroundState, { training: { length } }: Split): number =>
-  Math.max(1, Math.ceil(length / Math.min(Math.max(1, length), batchSize)));
+export const stepsPerEpoch = (state: PlaygroundState, split: Split): number => {
+  const rows = Math.max(1, split.training.length);
+  return Math.ceil(rows / Math.min(rows, batchSizeOf(state, split)));
+};
 
 /** Whether an optimizer has a momentum to set. */
 export const hasMomentum = ({ optimizer }: PlaygroundState): boolean => takes(optimizer, "momentum");
@@ -71,8 +109,12 @@ export const smoothingOf = ({ loss, labelSmoothing }: PlaygroundState): number =
 export const stoppingSteps = 50;
 export const patienceOf = ({ patience }: PlaygroundState): number => Math.max(1, Math.round(patience / stoppingSteps));
 
+/** Looks without improvement that are tolerated: the next one reduces the rate. */
+const toleratedOf = ({ plateau }: PlaygroundState): number => Math.max(0, Math.round(plateau / stoppingSteps) - 1);
+
 /** What a training of this state does beside its optimizer, those that are on. Without test points nothing stops it. */
-export function trainingOptionsOf(state: PlaygroundState, { test }: Split) {
+export function trainingOptionsOf(chosen: PlaygroundState, { test }: Split) {
+  const state = effective(chosen);
   const { l1, dropout, clipNorm, ema: decay } = state;
   const schedule = scheduleOf(state);
   const labelSmoothing = smoothingOf(state);
@@ -83,14 +125,24 @@ export function trainingOptionsOf(state: PlaygroundState, { test }: Split) {
     ...(labelSmoothing > 0 && { labelSmoothing }),
     ...(clipNorm > 0 && { clipNorm }),
     ...(decay > 0 && { average: ema(decay) }),
-    ...(stopsEarly(state, test) && {
-      validation: datasetOf(state, test),
-      earlyStopping: { patience: patienceOf(state), interval: { steps: stoppingSteps } },
-    }),
+    ...(isJudged(state, test) && { validation: datasetOf(state, test) }),
+    ...(isJudged(state, test) &&
+      state.plateau > 0 && {
+        reduceOnPlateau: {
+          patience: toleratedOf(state),
+          factor: state.plateauFactor,
+          interval: { steps: stoppingSteps },
+        },
+      }),
+    ...(isJudged(state, test) &&
+      state.patience > 0 && {
+        earlyStopping: { patience: patienceOf(state), interval: { steps: stoppingSteps } },
+      }),
   };
 }
 
-const stopsEarly = ({ patience }: PlaygroundState, test: readonly Point[]): boolean => patience > 0 && test.length > 0;
+const isJudged = ({ patience, plateau }: PlaygroundState, test: readonly Point[]): boolean =>
+  (patience > 0 || plateau > 0) && test.length > 0;
 
 /** What a session of this state trains; `options` goes to its frames. */
 export function sessionOf(
@@ -102,7 +154,7 @@ export function sessionOf(
     network: networkOf(state),
     data: datasetOf(state, split.training),
     optimizer: optimizerOf(state),
-    batchSize: state.batchSize,
+    batchSize: batchSizeOf(state, split),
     ...trainingOptionsOf(state, split),
     seed: seedOf(state),
     orderSeed: seedOf(state),
@@ -145,6 +197,13 @@ const trainingKeys = [
   "clipNorm",
   "ema",
   "patience",
+  "plateau",
+  "plateauFactor",
+  "newtonSchulzSteps",
+  "rateOfOthers",
+  "matchRmsAdamW",
+  "hiddenOnly",
+  "historySize",
 ] as const;
 
 export function changeBetween(before: PlaygroundState, after: PlaygroundState): Change {

@@ -17,9 +17,6 @@ import { type GroupName, groupNames, parseGroups } from "./hiddenGroups.ts";
 import { decodePoints, encodePoints, type Point } from "./points.ts";
 import { type ScheduleName, type ScheduleSettings, scheduleNames } from "./schedules.ts";
 
-/** Optimizers of the page, whose steps take some of the points: L-BFGS needs all of them in each. */
-export const offeredOptimizers: readonly OptimizerName[] = optimizerNames.filter((name) => name !== "lbfgs");
-
 export const mostLayers = 10;
 export const mostNeurons = 128;
 const version = "1";
@@ -70,6 +67,17 @@ export interface PlaygroundState extends ScheduleSettings {
   readonly ema: number;
   /** Steps without a better test loss after which training stops; 0: never. */
   readonly patience: number;
+  /** Steps without a better test loss after which the rate is reduced; 0: never. */
+  readonly plateau: number;
+  /** What the rate is multiplied by then. */
+  readonly plateauFactor: number;
+  /** Of Muon. */
+  readonly newtonSchulzSteps: number;
+  readonly rateOfOthers: number;
+  readonly matchRmsAdamW: boolean;
+  readonly hiddenOnly: boolean;
+  /** Of L-BFGS. */
+  readonly historySize: number;
   readonly pace: PaceName;
   readonly showsTest: boolean;
   readonly discretizes: boolean;
@@ -108,6 +116,13 @@ export const defaults: PlaygroundState = {
   clipNorm: 0,
   ema: 0,
   patience: 0,
+  plateau: 0,
+  plateauFactor: 0.5,
+  newtonSchulzSteps: 5,
+  rateOfOthers: 1,
+  matchRmsAdamW: false,
+  hiddenOnly: false,
+  historySize: 10,
   pace: "10",
   showsTest: false,
   discretizes: false,
@@ -134,6 +149,8 @@ type Texts = Partial<Record<string, string>>;
 
 const layersText = (layers: readonly HiddenLayer[]): string =>
   layers.map(({ width, activation }) => `${width}-${activation}`).join("_");
+
+const flagText = (isOn: boolean): string => (isOn ? "1" : "0");
 
 /** Every part of the state as text, by its key in the address. */
 const textsOf = (state: PlaygroundState): Texts => ({
@@ -162,11 +179,18 @@ const textsOf = (state: PlaygroundState): Texts => ({
   clip: String(state.clipNorm),
   ema: String(state.ema),
   patience: String(state.patience),
+  plateau: String(state.plateau),
+  factor: String(state.plateauFactor),
+  ns: String(state.newtonSchulzSteps),
+  others: String(state.rateOfOthers),
+  rms: flagText(state.matchRmsAdamW),
+  inner: flagText(state.hiddenOnly),
+  history: String(state.historySize),
   pace: state.pace,
-  test: state.showsTest ? "1" : "0",
-  discrete: state.discretizes ? "1" : "0",
+  test: flagText(state.showsTest),
+  discrete: flagText(state.discretizes),
   curve: state.curves.measure,
-  log: state.curves.isLogarithmic ? "1" : "0",
+  log: flagText(state.curves.isLogarithmic),
   over: state.curves.axis,
   smooth: String(state.curves.smoothing),
   hide: state.hidden.join("_"),
@@ -225,6 +249,10 @@ class Reader {
     return this.read(key, usual, `a whole number from ${least} to ${most}`, parse);
   }
 
+  flag(key: string, usual: boolean): boolean {
+    return this.name(key, flagText(usual), ["0", "1"]) === "1";
+  }
+
   optionalInteger(key: string, most: number): number | undefined {
     return this.read<number | undefined>(key, undefined, `a whole number from 0 to ${most}`, (text) => {
       const value = numberIn(text, 0, most);
@@ -266,6 +294,13 @@ function readTraining(reader: Reader) {
     clipNorm: reader.number("clip", defaults.clipNorm, 0, 1000),
     ema: reader.number("ema", defaults.ema, 0, 0.9999),
     patience: reader.integer("patience", defaults.patience, 0, mostSteps),
+    plateau: reader.integer("plateau", defaults.plateau, 0, mostSteps),
+    plateauFactor: reader.number("factor", defaults.plateauFactor, 0.001, 0.999),
+    newtonSchulzSteps: reader.integer("ns", defaults.newtonSchulzSteps, 1, 20),
+    rateOfOthers: reader.number("others", defaults.rateOfOthers, 0, 1000),
+    matchRmsAdamW: reader.flag("rms", defaults.matchRmsAdamW),
+    hiddenOnly: reader.flag("inner", defaults.hiddenOnly),
+    historySize: reader.integer("history", defaults.historySize, 1, 100),
   };
 }
 
@@ -291,18 +326,18 @@ export function decodeState(params: URLSearchParams): Decoded {
     layers: reader.read("net", usual.layers, layers, parseLayers),
     initializer: reader.name("init", usual.initializer, ["auto", ...initializerNames]),
     loss: reader.name("loss", usual.loss, lossesOf(usual.task)),
-    optimizer: reader.name("opt", usual.optimizer, offeredOptimizers),
+    optimizer: reader.name("opt", usual.optimizer, optimizerNames),
     learningRate: reader.number("rate", usual.learningRate, 1e-6, 100),
     momentum: reader.number("momentum", usual.momentum, 0, 0.999),
     weightDecay: reader.number("decay", usual.weightDecay, 0, 10),
     batchSize: reader.integer("batch", usual.batchSize, 1, 4096),
     ...readTraining(reader),
     pace: reader.name("pace", usual.pace, paceNames),
-    showsTest: reader.name("test", "0", ["0", "1"]) === "1",
-    discretizes: reader.name("discrete", "0", ["0", "1"]) === "1",
+    showsTest: reader.flag("test", usual.showsTest),
+    discretizes: reader.flag("discrete", usual.discretizes),
     curves: {
       measure: reader.name("curve", usual.curves.measure, measureNames),
-      isLogarithmic: reader.name("log", "1", ["0", "1"]) === "1",
+      isLogarithmic: reader.flag("log", usual.curves.isLogarithmic),
       axis: reader.name("over", usual.curves.axis, axisNames),
       smoothing: reader.number("smooth", usual.curves.smoothing, 0, 0.99),
     },

@@ -1,14 +1,15 @@
 // What a training may do beside its optimizer: nothing of it is on to begin with.
 
 import "./trainingDetails.css";
-import { takesLogits } from "../../index.ts";
+import { type OptimizerName, takesLogits } from "../../index.ts";
 import { element } from "../dom.ts";
 import { selectField, type SelectField, showNumber } from "./controls.ts";
 import { formatCount } from "./format.ts";
 import type { Panel, Update } from "./panel.ts";
 import { RateCurve } from "./rateCurve.ts";
 import { scheduleHint, scheduleLabels, type ScheduleName, scheduleNames } from "./schedules.ts";
-import type { PlaygroundState } from "./state.ts";
+import { effective, searchesLine } from "./setup.ts";
+import { defaults, type PlaygroundState } from "./state.ts";
 import { describeTraining } from "./trainingWords.ts";
 
 const inSteps = (steps: number): string => (steps === 0 ? "off" : `${formatCount(steps)} steps`);
@@ -76,6 +77,48 @@ const details = {
     text: inSteps,
     hint: "Stops when the test loss has not improved for this many steps, and restores the best weights.",
   },
+  plateau: {
+    label: "Reduce rate on plateau",
+    values: [0, 50, 100, 250, 500, 1000, 2500],
+    text: inSteps,
+    hint: "Lowers the learning rate when the test loss has not improved for this many steps.",
+  },
+  plateauFactor: {
+    label: "Reduction factor",
+    values: [0.1, 0.2, 0.5, 0.8],
+    text: (factor) => `× ${factor}`,
+    hint: "What a plateau multiplies the learning rate by.",
+  },
+  newtonSchulzSteps: {
+    label: "Orthogonalisation steps",
+    values: [1, 2, 3, 5, 8, 10],
+    text: String,
+    hint: "Newton–Schulz iterations that make an update of weights orthogonal.",
+  },
+  rateOfOthers: {
+    label: "Rate of biases",
+    values: [0.03, 0.1, 0.3, 1, 3, 10],
+    text: (factor) => `× ${factor}`,
+    hint: "Biases take AdamW, at this share of the learning rate.",
+  },
+  matchRmsAdamW: {
+    label: "Size of updates",
+    values: [0, 1],
+    text: (isOn) => (isOn === 1 ? "as AdamW's" : "spectral"),
+    hint: "As AdamW's, rates that suit AdamW suit Muon.",
+  },
+  hiddenOnly: {
+    label: "Orthogonal updates of",
+    values: [0, 1],
+    text: (isOn) => (isOn === 1 ? "inner layers" : "all layers"),
+    hint: "The first and the last layer may take AdamW instead.",
+  },
+  historySize: {
+    label: "History",
+    values: [1, 3, 5, 10, 20, 50],
+    text: (size) => `${size} steps`,
+    hint: "Past steps from which L-BFGS estimates the curvature.",
+  },
 } as const satisfies Record<string, NumberDetail>;
 
 type NumberName = keyof typeof details;
@@ -84,15 +127,46 @@ type DetailName = "schedule" | NumberName;
 const groups: readonly { readonly legend: string; readonly names: readonly DetailName[] }[] = [
   { legend: "Learning-rate schedule", names: ["schedule", "scheduleSteps", "warmUp"] },
   { legend: "Regularisation", names: ["weightDecay", "l1", "dropout", "labelSmoothing"] },
-  { legend: "Updates and stopping", names: ["clipNorm", "ema", "patience"] },
+  { legend: "Updates and stopping", names: ["clipNorm", "ema", "patience", "plateau", "plateauFactor"] },
+  { legend: "Muon", names: ["newtonSchulzSteps", "rateOfOthers", "matchRmsAdamW", "hiddenOnly"] },
+  { legend: "L-BFGS", names: ["historySize"] },
 ];
+
+/** Fields that only their own optimizer has. */
+const ofOptimizers: Partial<Record<DetailName, OptimizerName>> = {
+  newtonSchulzSteps: "muon",
+  rateOfOthers: "muon",
+  matchRmsAdamW: "muon",
+  hiddenOnly: "muon",
+  historySize: "lbfgs",
+};
+
+/** What a line search rules out, since it compares losses that nothing else may change. */
+const outsideSearch: ReadonlySet<DetailName> = new Set([
+  "schedule",
+  "scheduleSteps",
+  "warmUp",
+  "weightDecay",
+  "l1",
+  "dropout",
+  "clipNorm",
+  "ema",
+  "plateau",
+  "plateauFactor",
+]);
+const searchReason = "L-BFGS finds the length of each step itself, by the loss of all points.";
 
 /** Why a field has no effect now; undefined where it has. */
 function reasonAgainst(name: NumberName, state: PlaygroundState): string | undefined {
+  if (searchesLine(state) && outsideSearch.has(name)) return "Not with L-BFGS.";
+  if (name === "plateauFactor" && state.plateau === 0) return "No plateau reduces the rate.";
   if (name === "scheduleSteps" && state.schedule === "constant") return "A constant rate has no end.";
   if (name === "labelSmoothing" && !takesLogits(state.loss)) return "Only cross entropy has labels to smooth.";
   return undefined;
 }
+
+const valueOf = (name: NumberName, text: string): number | boolean =>
+  typeof defaults[name] === "boolean" ? text === "1" : Number(text);
 
 /** A disclosure of fields in groups; its line says which are on. */
 export class TrainingDetails implements Panel {
@@ -100,6 +174,8 @@ export class TrainingDetails implements Panel {
   readonly #schedule: SelectField<ScheduleName>;
   readonly #numbers: ReadonlyMap<NumberName, SelectField<string>>;
   readonly #curve = new RateCurve();
+  /** Groups of one optimizer's own fields. */
+  readonly #ofOptimizers = new Map<OptimizerName, HTMLElement>();
   readonly #told = element("span", { class: "quiet" });
   #isNew = true;
 
@@ -117,7 +193,7 @@ export class TrainingDetails implements Panel {
         const { label, hint } = details[name];
         return [
           name,
-          selectField({ label, hint, choices: [], onChange: (text) => update({ [name]: Number(text) }) }),
+          selectField({ label, hint, choices: [], onChange: (text) => update({ [name]: valueOf(name, text) }) }),
         ] as const;
       }),
     );
@@ -137,27 +213,33 @@ export class TrainingDetails implements Panel {
     });
     if (fields.length === 0) return undefined;
     const curve = names.includes("schedule") ? this.#curve.element : undefined;
-    return element(
+    const group = element(
       "fieldset",
       {},
       element("legend", {}, legend),
       element("div", { class: "fields" }, ...fields),
       curve,
     );
+    const optimizer = ofOptimizers[names[0]!];
+    if (optimizer) this.#ofOptimizers.set(optimizer, group);
+    return group;
   }
 
   /** @param isShare the curve is a share of the rates that networks have each for themselves */
   show(state: PlaygroundState, isShare = false): void {
+    const isSearch = searchesLine(state);
     this.#schedule.set(state.schedule);
-    this.#schedule.explain(scheduleHint(state.schedule));
+    this.#schedule.enable(!isSearch);
+    this.#schedule.explain(isSearch ? searchReason : scheduleHint(state.schedule));
+    for (const [optimizer, group] of this.#ofOptimizers) group.hidden = optimizer !== state.optimizer;
     for (const [name, field] of this.#numbers) {
       const { values, text, hint } = details[name];
       const reason = reasonAgainst(name, state);
-      showNumber(field, values, state[name], text);
+      showNumber(field, values, Number(state[name]), text);
       field.enable(reason === undefined);
       field.explain(reason ?? hint);
     }
-    this.#curve.show(state, isShare);
+    this.#curve.show(effective(state), isShare);
     const on = describeTraining(state);
     this.#told.textContent = on.length === 0 ? "all off" : on.join(" · ");
     if (this.#isNew) this.element.open = on.length > 0;

@@ -1,11 +1,11 @@
 // How the network is trained.
 
-import { type InitializerName, initializerNames } from "../../index.ts";
+import { type InitializerName, initializerNames, optimizerNames } from "../../index.ts";
 import { element } from "../dom.ts";
 import { choicesOf, type Field, rangeField, selectField, type SelectField, showNumber } from "./controls.ts";
 import type { Panel, Update } from "./panel.ts";
-import { hasMomentum } from "./setup.ts";
-import { lossesOf, offeredOptimizers, type PlaygroundState } from "./state.ts";
+import { hasMomentum, searchesLine, withOptimizer } from "./setup.ts";
+import { defaults, lossesOf, type PlaygroundState } from "./state.ts";
 import { TrainingDetails } from "./trainingDetails.ts";
 
 const lossLabels: Record<string, string> = {
@@ -27,6 +27,7 @@ const optimizerLabels: Record<string, string> = {
   adadelta: "Adadelta",
   adamax: "Adamax",
   muon: "Muon",
+  lbfgs: "L-BFGS",
 };
 
 const batchSizes = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
@@ -46,6 +47,7 @@ export class TrainingPanel implements Panel {
   readonly #momentum: SelectField<string>;
   readonly #initializer: SelectField<InitializerName | "auto">;
   readonly #details: TrainingDetails;
+  #state: PlaygroundState = defaults;
 
   constructor(update: Update) {
     this.#rate = rangeField({
@@ -57,8 +59,8 @@ export class TrainingPanel implements Panel {
     });
     this.#optimizer = selectField({
       label: "Optimizer",
-      choices: offeredOptimizers.map((value) => ({ value, label: optimizerLabels[value] ?? value })),
-      onChange: (optimizer) => update({ optimizer }),
+      choices: optimizerNames.map((value) => ({ value, label: optimizerLabels[value] ?? value })),
+      onChange: (optimizer) => update(withOptimizer(this.#state, optimizer)),
     });
     this.#loss = selectField({ label: "Loss", choices: [], onChange: (loss) => update({ loss }) });
     const onBatch = (size: string): void => update({ batchSize: Number(size) });
@@ -82,11 +84,13 @@ export class TrainingPanel implements Panel {
   }
 
   show(state: PlaygroundState): void {
+    this.#state = state;
     this.#rate.set(placeOf(state.learningRate));
     this.#optimizer.set(state.optimizer);
     this.#loss.offer(lossesOf(state.task).map((value) => ({ value, label: lossLabels[value] ?? value })));
     this.#loss.set(state.loss);
     showNumber(this.#batch, batchSizes, state.batchSize);
+    this.#batch.enable(!searchesLine(state));
     showNumber(this.#momentum, momenta, state.momentum);
     this.#momentum.enable(hasMomentum(state));
     this.#initializer.set(state.initializer);

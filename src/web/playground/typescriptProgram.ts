@@ -5,7 +5,7 @@ import type { Split } from "./datasets.ts";
 import { featureCode } from "./features.ts";
 import type { Point } from "./points.ts";
 import { scheduleCode } from "./schedules.ts";
-import { hasMomentum, networkOf, trainingOptionsOf } from "./setup.ts";
+import { batchSizeOf, effective, hyperParametersOf, networkOf, trainingOptionsOf } from "./setup.ts";
 import { type PlaygroundState, seedOf } from "./state.ts";
 
 const pointsPerLine = 6;
@@ -19,29 +19,32 @@ function listOf(points: readonly Point[]): string {
 }
 
 function optimizerCode(state: PlaygroundState): string {
-  const { optimizer, learningRate, momentum, weightDecay } = state;
-  const options = [`learningRate: ${learningRate}`];
-  if (hasMomentum(state) && momentum !== hyperParameterDefaults(optimizer)["momentum"])
-    options.push(`momentum: ${momentum}`);
-  if (weightDecay !== (hyperParameterDefaults(optimizer)["weightDecay"] ?? 0))
-    options.push(`weightDecay: ${weightDecay}`);
-  return `${optimizer}({ ${options.join(", ")} })`;
+  const usual: Readonly<Record<string, unknown>> = hyperParameterDefaults(state.optimizer);
+  const own = hyperParametersOf(state).filter(([name, value]) => name === "learningRate" || value !== usual[name]);
+  return `${state.optimizer}({ ${own.map(([name, value]) => `${name}: ${value}`).join(", ")} })`;
 }
 
 function layersCode(state: PlaygroundState): string {
+  const { dropout: rate } = effective(state);
   const layers = networkOf(state).layers.map(({ width, activation }) => `dense(${width}, "${activation}")`);
   const last = layers.pop()!;
-  const hidden = state.dropout > 0 ? layers.flatMap((layer) => [layer, `dropout(${state.dropout})`]) : layers;
+  const hidden = rate > 0 ? layers.flatMap((layer) => [layer, `dropout(${rate})`]) : layers;
   return [...hidden, last].join(", ");
 }
 
+/** `{ patience: 5, interval: { steps: 50 } }` */
+const codeOf = (values: object): string =>
+  `{ ${Object.entries(values)
+    .map(([name, value]) => `${name}: ${typeof value === "object" ? codeOf(value as object) : String(value)}`)
+    .join(", ")} }`;
+
 /** Options of the training, one a line. */
 function optionsCode(state: PlaygroundState, split: Split, steps: number): string {
-  const { l1, labelSmoothing, clipNorm, average, earlyStopping } = trainingOptionsOf(state, split);
-  const schedule = scheduleCode(state);
+  const { l1, labelSmoothing, clipNorm, average, earlyStopping, reduceOnPlateau } = trainingOptionsOf(state, split);
+  const schedule = scheduleCode(effective(state));
   const lines = [
     `optimizer: ${optimizerCode(state)}`,
-    `batchSize: ${state.batchSize}`,
+    `batchSize: ${batchSizeOf(state, split)}`,
     `seed: ${seedOf(state)}`,
     `steps: ${steps}`,
     schedule && `schedule: ${schedule}`,
@@ -50,8 +53,8 @@ function optionsCode(state: PlaygroundState, split: Split, steps: number): strin
     clipNorm && `clipNorm: ${clipNorm}`,
     average && `average: ema(${state.ema})`,
     split.test.length > 0 && "validation: dataOf(testPoints)",
-    earlyStopping &&
-      `earlyStopping: { patience: ${earlyStopping.patience}, interval: { steps: ${earlyStopping.interval.steps} } }`,
+    earlyStopping && `earlyStopping: ${codeOf(earlyStopping)}`,
+    reduceOnPlateau && `reduceOnPlateau: ${codeOf(reduceOnPlateau)}`,
   ];
   return lines
     .filter(Boolean)

@@ -1,12 +1,12 @@
-import { type ActivationName, activationNames, type OptimizerName } from "../../index.ts";
+import { type ActivationName, activationNames, type OptimizerName, optimizerNames } from "../../index.ts";
 import { choice } from "../choice.ts";
 import { element } from "../dom.ts";
 import { type NumberControl, type NumberField, slider } from "../numberFields.ts";
 import { type DatasetName, datasetNames, labelOf, taskOf } from "../playground/datasets.ts";
-import { mostLayers, mostNeurons, offeredOptimizers, type PlaygroundState, withTask } from "../playground/state.ts";
+import { mostLayers, mostNeurons, type PlaygroundState, withTask } from "../playground/state.ts";
 import { AxisControl } from "./axisControl.ts";
 import type { AxisName } from "./grid.ts";
-import { takes } from "../playground/setup.ts";
+import { searchesLine, takes, withOptimizer as optimizerChanges } from "../playground/setup.ts";
 import { TrainingDetails } from "../playground/trainingDetails.ts";
 import { axisOf, type PopulationState, trainedBase } from "./state.ts";
 
@@ -46,7 +46,8 @@ function withOptimizer(state: PopulationState, optimizer: OptimizerName): Popula
   const isTaken = [columns.name, rows.name, ...unused].includes("weightDecay");
   const other = isTaken ? "seed" : "weightDecay";
   const kept = (axis: typeof columns) => (unused.includes(axis.name) ? axisOf(other, axis.count) : axis);
-  return { ...state, base: { ...state.base, optimizer }, grid: { columns: kept(columns), rows: kept(rows) } };
+  const base = { ...state.base, ...optimizerChanges(state.base, optimizer) };
+  return { ...state, base, grid: { columns: kept(columns), rows: kept(rows) } };
 }
 
 /** A schedule is as long as the training; the rest is what a link from the playground brings. */
@@ -63,7 +64,7 @@ export class Controls {
   );
   readonly #widths = element("input", { type: "text", inputmode: "numeric", spellcheck: "false" });
   readonly #activation = choice<ActivationName>("Activation", namesOf(activationNames), () => this.#readLayers());
-  readonly #optimizer = choice<OptimizerName>("Optimizer", namesOf(offeredOptimizers), (optimizer) =>
+  readonly #optimizer = choice<OptimizerName>("Optimizer", namesOf(optimizerNames), (optimizer) =>
     this.#changed(withOptimizer(this.#state!, optimizer)),
   );
   readonly #batch: NumberControl = slider("batch", batchField, (batchSize) => this.#setBase({ batchSize }));
@@ -110,6 +111,7 @@ export class Controls {
     this.#activation.show(base.layers[0]?.activation ?? "tanh");
     this.#optimizer.show(base.optimizer);
     this.#batch.show(base.batchSize);
+    this.#batch.root.hidden = searchesLine(base);
     this.#steps.show(steps);
     this.#rate.show(base.learningRate);
     this.#rate.root.hidden = grid.columns.name === "learningRate" || grid.rows.name === "learningRate";

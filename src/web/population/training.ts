@@ -1,7 +1,7 @@
 // From the state to what is trained.
 
 import { seedOf } from "../playground/state.ts";
-import { datasetOf, networkOf, optimizerOf, pointsOf, trainingOptionsOf } from "../playground/setup.ts";
+import { batchSizeOf, datasetOf, networkOf, optimizerOf, pointsOf, trainingOptionsOf } from "../playground/setup.ts";
 import type { SessionSettings } from "../worker/protocol.ts";
 import { networksOf, perMemberOf } from "./grid.ts";
 import type { PopulationOptions, Rows } from "./protocol.ts";
@@ -26,7 +26,7 @@ export function sessionSettings(state: PopulationState): SessionSettings<Populat
     network: networkOf(base),
     data: datasetOf(base, training),
     optimizer: optimizerOf(base),
-    batchSize: base.batchSize,
+    batchSize: batchSizeOf(base, split),
     ...trainingOptionsOf(base, split),
     seed,
     orderSeed: seedOf(base),

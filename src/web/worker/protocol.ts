@@ -56,6 +56,7 @@ export const passedOn = [
   "average",
   "validation",
   "earlyStopping",
+  "reduceOnPlateau",
 ] as const satisfies (keyof TrainOptions)[];
 
 /** What is trained, and how. `Options` is what the view's frame function is told. */
