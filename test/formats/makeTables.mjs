@@ -18,15 +18,33 @@ const rows = 40;
 const count = Array.from({ length: rows }, (_, row) => row);
 const values = {
   byte: count.map((row) => row - 20),
-  long: nulls(count.map((row) => BigInt(row) * 1_000_000_007n), 5),
+  long: nulls(
+    count.map((row) => BigInt(row) * 1_000_000_007n),
+    5,
+  ),
   huge: count.map((row) => 9_007_199_254_740_993n + BigInt(row)),
-  half: nulls(count.map((row) => row / 8), 7),
+  half: nulls(
+    count.map((row) => row / 8),
+    7,
+  ),
   float: count.map((row) => Math.fround(row / 3)),
-  double: nulls(count.map((row) => Math.sin(row)), 3),
-  flag: nulls(count.map((row) => row % 3 === 0), 11),
+  double: nulls(
+    count.map((row) => Math.sin(row)),
+    3,
+  ),
+  flag: nulls(
+    count.map((row) => row % 3 === 0),
+    11,
+  ),
   kind: count.map((row) => ["oak", "ash", "Fähre ☂"][row % 3]),
-  note: nulls(count.map((row) => `row ${row * row}`), 4),
-  day: nulls(count.map((row) => new Date(Date.UTC(2024, 1, 1 + row))), 6),
+  note: nulls(
+    count.map((row) => `row ${row * row}`),
+    4,
+  ),
+  day: nulls(
+    count.map((row) => new Date(Date.UTC(2024, 1, 1 + row))),
+    6,
+  ),
   time: count.map((row) => new Date(Date.UTC(2024, 1, 1, 0, 0, row, 250))),
 };
 
@@ -52,7 +70,14 @@ function parquet(codec, compress, encodings = {}) {
     ...(encodings[name] && { encoding: encodings[name] }),
   }));
   const compressors = compress ? { [codec]: compress } : undefined;
-  return parquetWriteBuffer({ columnData, schema: schemaOf(names), codec, compressors, rowGroupSize: 25, pageSize: 90 });
+  return parquetWriteBuffer({
+    columnData,
+    schema: schemaOf(names),
+    codec,
+    compressors,
+    rowGroupSize: 25,
+    pageSize: 90,
+  });
 }
 
 function lz4Block(bytes) {
@@ -104,7 +129,9 @@ const files = {
 
 const plain = (value) => (typeof value === "bigint" ? (Number.isSafeInteger(Number(value)) ? Number(value) : String(value)) : value instanceof Date ? value.toISOString() : value); // prettier-ignore
 const tables = {
-  files: Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")])),
+  files: Object.fromEntries(
+    Object.entries(files).map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")]),
+  ),
   values: Object.fromEntries(Object.entries(values).map(([name, column]) => [name, column.map(plain)])),
 };
 writeFileSync(join(import.meta.dirname, "tables.json"), `${JSON.stringify(tables)}\n`);
