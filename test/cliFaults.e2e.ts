@@ -33,7 +33,12 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
   const withFlags = (...flags: string[]) => [...trainPenguins, ...flags];
   test.each<[string, string[], number, RegExp]>([
     ["a missing file", on("missing.csv"), 3, /missing\.csv: .* got no such file/],
-    ["a folder", on("."), 3, /expected a table in CSV, TSV, JSON, NDJSON, ARFF or libsvm, got a folder/],
+    [
+      "a folder",
+      on("."),
+      3,
+      /expected a table in CSV, TSV, JSON, NDJSON, ARFF, libsvm, Parquet, Arrow, NumPy or IDX, got a folder/,
+    ],
     ["a decay below 0", withFlags("--weight-decay", "-1"), 2, /^thalweg: --weight-decay: expected 0, or an f32/],
     ["no momentum", withFlags("--optimizer", "sgd", "--nesterov"), 2, /pass --momentum 0\.9, or leave --nesterov out/],
     ["an empty file", on("empty.csv"), 3, /got an empty file/],

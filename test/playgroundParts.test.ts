@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { contour } from "../src/web/playground/contour.ts";
-import { crc32 } from "../src/web/playground/crc32.ts";
+import { crc32 } from "../src/data/binary/crc32.ts";
 import { columnsOf, drawnUnits, gapRow, nextWidth, rowOf } from "../src/web/playground/fold.ts";
 import { groupNames, parseGroups } from "../src/web/playground/hiddenGroups.ts";
 import { linkTo } from "../src/web/playground/linkDialog.ts";
-import { encodeNpz, type NamedArray } from "../src/web/playground/npz.ts";
+import { encodeNpz, type NamedArray } from "../src/formats/npz.ts";
 import { stepsPerEpoch } from "../src/web/playground/setup.ts";
 import { decodeState, defaults } from "../src/web/playground/state.ts";
 

@@ -10,7 +10,7 @@ import { isSameFile } from "./outputFile.ts";
 import { working } from "./work.ts";
 
 /** Layouts of tables that are read. */
-export const layouts = "CSV, TSV, JSON, NDJSON, ARFF or libsvm";
+export const layouts = "CSV, TSV, JSON, NDJSON, ARFF, libsvm, Parquet, Arrow, NumPy or IDX";
 
 /** Text of more than this does not fit a string of V8. */
 const maxFileBytes = 500_000_000;

@@ -1,8 +1,8 @@
 // The weights as files.
 
+import { encodeNpz } from "../../data.ts";
 import { network, type Checkpoint } from "../../index.ts";
 import type { Split } from "./datasets.ts";
-import { encodeNpz } from "./npz.ts";
 import { networkOf, optimizerOf } from "./setup.ts";
 import { type PlaygroundState, seedOf } from "./state.ts";
 
