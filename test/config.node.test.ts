@@ -230,7 +230,9 @@ describe("what is wrong", () => {
 
   test("stdin for both", async () => {
     const failing = output("train", "-", "--config", "-");
-    expect(messageOf(await failing.catch((error: unknown) => error))).toMatch(/^--config -: expected a different source/);
+    expect(messageOf(await failing.catch((error: unknown) => error))).toMatch(
+      /^--config -: expected a different source/,
+    );
   });
 
   test("no such file", async () => {

@@ -156,10 +156,7 @@ describe("the walk", () => {
   });
 
   test("jumps to a gradient", async () => {
-    const value = await page.$$eval(
-      ".go-to option",
-      (all) => all.find(({ text }) => text === "Gradient of w5")!.value,
-    );
+    const value = await page.$$eval(".go-to option", (all) => all.find(({ text }) => text === "Gradient of w5")!.value);
     await page.select(".go-to", value);
     const [line] = await formulas();
     expect(line!.quantity).toBe("∂L/∂w5");
