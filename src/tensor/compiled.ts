@@ -23,7 +23,7 @@ import { mapTensors, structureOf } from "./tree.ts";
 /** A function of tensors that was traced and runs as a whole. */
 export interface Compiled<A extends readonly unknown[], R> {
   (...args: A): R;
-  /** Frees what it holds on devices; results stay. It may be called again, and is traced anew. */
+  /** Frees what it holds on devices; results stay. It may be called again, and is traced again. */
   dispose(): void;
 }
 

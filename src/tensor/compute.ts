@@ -36,7 +36,7 @@ export function requireOperands(place: string, operands: readonly Operand[]): Te
   const tensors = operands.filter((operand) => typeof operand !== "number");
   if (tensors.length === 0) {
     const fix = "make one with tensor(device, values, shape)";
-    throw new InvalidInput({ place, expected: "a tensor", got: operands.length ? "numbers alone" : "none", fix });
+    throw new InvalidInput({ place, expected: "a tensor", got: operands.length ? "numbers only" : "none", fix });
   }
   requireTensors(place, tensors);
   const other = tensors.find(({ device }) => device !== tensors[0]!.device);

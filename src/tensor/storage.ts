@@ -36,12 +36,12 @@ export function backendOf(place: string, device: Device): TensorBackend {
     throw new InvalidInput({
       place: `${place}: device`,
       expected,
-      got: "one whose code for tensors is not loaded",
+      got: "a device without tensor support",
       fix,
     });
   }
-  const fix = "pass what acquire() has returned";
-  throw new InvalidInput({ place: `${place}: device`, expected: "a device of thalweg", got: typeof device, fix });
+  const fix = "pass the device that acquire() returned";
+  throw new InvalidInput({ place: `${place}: device`, expected: "a thalweg device", got: typeof device, fix });
 }
 
 function requireSize(place: string, backend: TensorBackend, shape: Shape, dtype: DataType): void {
