@@ -1,5 +1,8 @@
-/** How long a GPU may say nothing: to a request for it, and to work; one that computes on the CPU is slow on a busy machine. */
-export const patienceMs = { opening: 10_000, gpu: 20_000, software: 60_000 };
+/**
+ * How long a GPU may say nothing: to a request for it, and to work; one that computes on the CPU is slow on a busy machine. `again` is for
+ * one that was opened again after it had said nothing: all tries together stay below half a minute on hardware, and a minute and a half elsewhere.
+ */
+export const patienceMs = { opening: 10_000, gpu: 20_000, software: 60_000, again: { gpu: 8000, software: 20_000 } };
 
 /** Between two looks of the watchdog. */
 const tickMs = 250;
