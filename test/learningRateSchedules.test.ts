@@ -177,7 +177,7 @@ describe("factors are those of PyTorch's recursions", () => {
       expect(Math.abs(factor - wanted[step]!), `step ${step}`).toBeLessThanOrEqual(1e-12);
   });
 
-  test("past its end one-cycle stays, as restarts of any length go on", () => {
+  test("past its end one-cycle stays, as restarts of any length continue", () => {
     const own = withLength(oneCycle(), 10);
     expect(factorAt(own, 500)).toBe(factorAt(own, 9));
     for (const schedule of [oneCycle({ rise: 0 }), oneCycle({ rise: 1 }), cosineRestarts({ multiplier: 3 })])
@@ -354,7 +354,7 @@ describe.each(places)("%s", (_, device, strategy) => {
     expect(relative(together.parameters, wanted)).toBeLessThanOrEqual(bound);
   });
 
-  test("a training that was cut off goes on where its schedule stood", async () => {
+  test("a training that was interrupted continues where its schedule stood", async () => {
     const options = {
       ...shared,
       optimizer: adam({ learningRate: 0.05 }),
