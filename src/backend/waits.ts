@@ -1,4 +1,4 @@
-/** How long a GPU may say nothing: to a request for it, and to work; one that computes on the CPU is slow on a busy machine. */
+/** Timeouts for requests of a GPU and for its work; a software adapter is slow on a busy machine. */
 export const patienceMs = { opening: 10_000, gpu: 20_000, software: 60_000 };
 
 /** Between two looks of the watchdog. */
@@ -62,7 +62,7 @@ export class Waits {
 }
 
 /**
- * What a host's own function promises, or an error after `patienceMs`: for what comes before there is a device.
+ * Awaits a promise of the host, or rejects after `patienceMs`; used before there is a device.
  * @throws Error
  */
 export async function soon<T>(what: string, work: Promise<T>, patienceMs: number): Promise<T> {
