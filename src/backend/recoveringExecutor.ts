@@ -26,11 +26,11 @@ const [mostOfSame, mostLosses] = [3, 6];
 /** Losses that far apart are not in a row. */
 const rowMs = 60_000;
 
-/** Whether another device may succeed: the device was lost, or no longer accepts a call or a kernel. */
+/** Whether an error is the device's, so that another device may succeed: it was lost, or refused a call or a kernel. */
 export const isOfDevice = (error: unknown): error is GpuLost | ShaderFailed =>
   error instanceof GpuLost || error instanceof ShaderFailed;
 
-/** Why the device was replaced, in one line. */
+/** Returns why the device was lost or refused, in one line. */
 export const whyOf = ({ fault }: GpuLost | ShaderFailed): string => fault.got.replace(/^a lost one \((.*)\)$/s, "$1");
 
 export interface Place {

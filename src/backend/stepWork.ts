@@ -27,7 +27,7 @@ export function graphFlops({ nodes }: Graph): number {
   return nodes.reduce((sum, node) => sum + ofNode(node), activationFlops * nodes.at(-1)!.width);
 }
 
-/** Operations that orthogonalise the matrices of a member in one step; 0 for other optimizers. */
+/** Returns the operations that orthogonalise the matrices of a member in one step; 0 for other optimizers. */
 export function orthogonalFlops(network: AnyNetwork, optimizer: Optimizer): number {
   if (!makesOrthogonal(optimizer)) return 0;
   const ofMatrix = (matrix: Matrix): number => {

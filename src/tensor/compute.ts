@@ -28,7 +28,7 @@ export function requireTensors(place: string, operands: readonly unknown[]): ass
   throw new InvalidInput({ place, expected: "a tensor", got, fix: "make one with tensor(device, values, shape)" });
 }
 
-/** Kind of operands: `checkGradient` explains it. */
+/** Expected operands, for errors; `checkGradient` recognises it. */
 export const oneDevice = "tensors of one device";
 
 /** Throws unless every operand is a tensor or a number, one at least a tensor, and all tensors are on one device. */
