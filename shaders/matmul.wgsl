@@ -53,5 +53,3 @@ fn rightColumns(columns: vec4u, right: Matrix) -> vec4u {
 }
 
 fn biasOf(product: Product, columns: vec4u) -> vec4f { return vec4f(); }
-
-fn storeValue(at: u32, sum: f32) { out[at] = ElementOut(sum); }

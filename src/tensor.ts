@@ -36,6 +36,8 @@ export {
   where,
 } from "./tensor/arithmetic.ts";
 export { checkGradient, checkModelGradient } from "./tensor/checkGradient.ts";
+export { compile, type CompileOptions } from "./tensor/compile.ts";
+export type { Compiled } from "./tensor/compiled.ts";
 export type { Operand } from "./tensor/compute.ts";
 export type { CheckedEntry, CheckOptions, GradientCheck } from "./tensor/finiteDifferences.ts";
 export { grad, type GradientsBy, valueAndGrad } from "./tensor/grad.ts";

@@ -121,7 +121,7 @@ test("a damaged file is an error that names it, and nothing else", async () => {
 test("models and checkpoints are told apart", async () => {
   const checkpoint = await checkpointOf();
   const model = encodeModel({ network: net, members: 1, parameters: checkpoint.parameters });
-  expect(() => decodeCheckpoint(model, "m")).toThrow(/m: expected a checkpoint of a training, got a model/);
+  expect(() => decodeCheckpoint(model, "m")).toThrow(/m: expected a training checkpoint, got a model/);
   const bytes = encodeCheckpoint({ network: net, members: 1, checkpoint });
-  expect(() => decodeModel(bytes, "c")).toThrow(/c: expected a model, got a checkpoint of a training; .*--resume/);
+  expect(() => decodeModel(bytes, "c")).toThrow(/c: expected a model, got a training checkpoint; .*--resume/);
 });

@@ -123,10 +123,7 @@ test("a state of another training is refused with both values, and may be taken 
     await expect(plan()).rejects.toThrow(InvalidInput);
     await expect(plan()).rejects.toThrow(message);
   };
-  await refused(
-    { seed: 6 },
-    /train: resume: seed: expected 5, as in the training that goes on, got 6; pass the same, or resume/,
-  );
+  await refused({ seed: 6 }, /train: resume: seed: expected 5, as in the checkpoint, got 6; pass the same, or resume/);
   await refused({ batchSize: 4 }, /train: resume: batchSize: expected 8, .* got 4/);
   await refused({ shuffle: false }, /train: resume: shuffle: expected true, .* got false/);
   await refused({ bootstrap: true }, /train: resume: bootstrap: expected false/);

@@ -49,7 +49,7 @@ describe("train", () => {
     expect(told).toMatch(/training +3 of 3 members stopped after epochs? [\d to]+, best epochs? [\d to]+ restored\n/);
     const { code: refused, stderr } = await thalweg([...trainPenguins, "--patience", "3", "--validation", "0"]);
     expect(refused).toBe(2);
-    expect(stderr).toContain("--patience: expected rows that are held out, got --validation 0");
+    expect(stderr).toContain("--patience: expected held-out rows, got --validation 0");
   });
 
   test("--reduce-on-plateau reduces the rate, says so, and is verified; --monitor takes any metric that fits", async () => {
@@ -86,7 +86,7 @@ describe("train", () => {
       return stderr;
     };
     expect(await refused(["--monitor", "f1"])).toContain(
-      "--monitor: expected --patience or --reduce-on-plateau beside it",
+      "--monitor: expected --patience or --reduce-on-plateau with it",
     );
     expect(await refused(["--patience", "3", "--monitor", "rmse"])).toMatch(
       /--monitor: expected metrics of classes among/,
@@ -100,9 +100,11 @@ describe("train", () => {
     expect(await refused(["--reduce-on-plateau", "factor=2"])).toContain(
       "--reduce-on-plateau: factor: expected a number from 0",
     );
-    expect(await refused(["--reduce-on-plateau", "--validation", "0"])).toContain("--reduce-on-plateau: expected rows");
+    expect(await refused(["--reduce-on-plateau", "--validation", "0"])).toContain(
+      "--reduce-on-plateau: expected held-out rows",
+    );
     expect(await refused(["--folds", "3", "--reduce-on-plateau"])).toContain(
-      "--folds: expected no --reduce-on-plateau beside it",
+      "--folds: expected no --reduce-on-plateau with it",
     );
     expect(await refused(["--ema", "2"])).toContain("thalweg: --ema: expected a decay from 0 to below 1, got 2");
   });
@@ -121,7 +123,7 @@ describe("train", () => {
     expect(crossValidation.metrics.accuracy.mean).toBeGreaterThan(0.9);
     expect([data.trainingRows, data.validationRows]).toEqual([333, 0]);
     const { code: refused, stderr } = await thalweg([...trainPenguins, "--folds", "4", "--patience", "3"]);
-    expect([refused, stderr]).toEqual([2, expect.stringContaining("--folds: expected no --patience beside it")]);
+    expect([refused, stderr]).toEqual([2, expect.stringContaining("--folds: expected no --patience with it")]);
   });
 
   test("--verify-webgpu repeats the steps of another device on WebGPU and holds them against float64", async () => {
@@ -160,7 +162,7 @@ describe("train", () => {
     };
     expect(await planOf()).toMatch(/^plan +\w+: WebAssembly, [\w ]+\n$/);
     expect(await planOf("--verbose")).toMatch(
-      /^plan +\w+: .* ms a step by the cost model\n +[\w, ]+; [\d.]+ .?B of memory\n$/,
+      /^plan +\w+: .* ms per step by the cost model\n +[\w, ]+; [\d.]+ .?B of memory\n$/,
     );
     expect(await planOf("--strategy", "layered")).toMatch(/^plan +layered: WebAssembly, layer by layer\n$/);
   });

@@ -220,7 +220,7 @@ test("memory that runs out is told by type, nothing stays allocated, and the dev
   device.dispose();
 });
 
-const lost = expect.objectContaining({ code: "GPU_LOST", message: expect.stringMatching(/acquire a device again/) });
+const lost = expect.objectContaining({ code: "GPU_LOST", message: expect.stringMatching(/acquire a new device/) });
 const steps: TrainOptions = { optimizer, steps: 1e6, batchSize: 8 };
 
 test.each(["between two events", "in the middle of work", "before the training"])(

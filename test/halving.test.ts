@@ -413,9 +413,7 @@ test("a state of other rungs, or of other members, is refused", async () => {
   await model.fit(data, { ...options, checkpoint: { interval: { steps: 50 }, save } });
   const longer = { ...options, epochs: 30, resume };
   await expect(model.fit(data, longer)).rejects.toEqual(
-    invalid(
-      /^train: resume: halving\.totalSteps: expected 135, as in the training that goes on, got 150; pass the same/,
-    ),
+    invalid(/^train: resume: halving\.totalSteps: expected 135, as in the checkpoint, got 150; pass the same/),
   );
   await expect(model.fit(data, { ...options, halving: { factor: 2 }, resume })).rejects.toEqual(
     invalid(/^train: resume: halving\.factor: expected 3, .* got 2;/),
@@ -425,11 +423,11 @@ test("a state of other rungs, or of other members, is refused", async () => {
     monitor: { factor: 3, metric: "mae" as const },
   }))
     await expect(model.fit(data, { ...options, halving, resume })).rejects.toEqual(
-      invalid(new RegExp(`^train: resume: halving\\.${name}: expected .*, as in the training that goes on, got `)),
+      invalid(new RegExp(`^train: resume: halving\\.${name}: expected .*, as in the checkpoint, got `)),
     );
   const { halving: _, ...without } = options;
   await expect(model.fit(data, { ...without, resume })).rejects.toEqual(
-    invalid(/^train: halving: expected that of the training that goes on, .* got none;/),
+    invalid(/^train: halving: expected the halving of the checkpoint, .* got none;/),
   );
   const short = {
     ...resume!,

@@ -115,7 +115,7 @@ describe("learning", () => {
     await page.click(".play");
     await eventually(playLabel).toBe("Play");
     const described = () => page.$eval(".learned", (canvas) => canvas.getAttribute("aria-label"));
-    await eventually(described).toMatch(/^What the network paints after [\d,]+ steps, \d+\.\d decibels/);
+    await eventually(described).toMatch(/^The network's output after [\d,]+ steps, PSNR \d+\.\d dB/);
     await eventually(stepsIn200Ms).toBe(0);
     const steps = await figure("step");
     await page.focus("main");
@@ -169,16 +169,16 @@ describe("pictures of the reader's", () => {
     const path = join(folder, "halves.png");
     writeFileSync(path, await drawPng(300, 150));
     await (await fileInput()).uploadFile(path);
-    await eventually(pictureLabel).toBe("The picture to learn: halves.png, 96 by 48 pixels");
+    await eventually(pictureLabel).toBe("Target picture: halves.png, 96 by 48 pixels");
     await eventually(() => figure("psnr")).toBeGreaterThan(12);
     expect(await widthOf(".learned")).toBe(96);
   });
 
   test("are dropped or pasted; small ones are not enlarged", async () => {
     await give("drop", "tall.png", await drawPng(20, 40), "image/png");
-    await eventually(pictureLabel).toBe("The picture to learn: tall.png, 20 by 40 pixels");
+    await eventually(pictureLabel).toBe("Target picture: tall.png, 20 by 40 pixels");
     await give("paste", "", await drawPng(50, 50), "image/png");
-    await eventually(pictureLabel).toBe("The picture to learn: The pasted picture, 50 by 50 pixels");
+    await eventually(pictureLabel).toBe("Target picture: The pasted picture, 50 by 50 pixels");
   });
 
   test("are refused with the reason where they are none, and training goes on", async () => {

@@ -136,7 +136,7 @@ const numbers = network({ inputs: 3, layers: [dense(4, "tanh"), dense(2)], loss:
 test.each([
   [three, "acuracy", "did you mean accuracy?"],
   [three, "rocauc", "did you mean rocAuc?"],
-  [three, "loss", "leave it out: the loss is always told"],
+  [three, "loss", "leave it out: the loss is always reported"],
   [three, "toString", "choose among them"],
   [three, "rmse", "rmse is for numbers, not for classes"],
   [three, "top3", "top takes a number from 2 to 2, where there are more than two classes"],

@@ -91,7 +91,7 @@ describe("the walk", () => {
   test("shows every number of the file on the way, and formulas whose symbols become numbers", async () => {
     expect(await stopNow()).toBe(1);
     for (let stop = 2; stop <= stops; stop++) {
-      await page.click("[title^='On one stop']");
+      await page.click("[title^='Next stop']");
       expect(await stopNow()).toBe(stop);
       for (const { section, quantity, digits, forms } of await formulas()) {
         seen.set(section === "update" ? `new ${quantity}` : quantity, Number(digits));
@@ -119,7 +119,7 @@ describe("the walk", () => {
   test("goes back by buttons, keys and slider, to a drawing that knows only what is computed", async () => {
     await page.keyboard.press("ArrowLeft");
     expect(await stopNow()).toBe(stops - 1);
-    await page.click("[title^='Back one stop']");
+    await page.click("[title^='Previous stop']");
     expect(await stopNow()).toBe(stops - 2);
     await page.keyboard.press("ArrowRight");
     expect(await stopNow()).toBe(stops - 1);
@@ -156,10 +156,7 @@ describe("the walk", () => {
   });
 
   test("jumps to a gradient", async () => {
-    const value = await page.$$eval(
-      ".go-to option",
-      (all) => all.find(({ text }) => text === "The gradient of w5")!.value,
-    );
+    const value = await page.$$eval(".go-to option", (all) => all.find(({ text }) => text === "Gradient of w5")!.value);
     await page.select(".go-to", value);
     const [line] = await formulas();
     expect(line!.quantity).toBe("∂L/∂w5");

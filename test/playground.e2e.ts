@@ -372,7 +372,7 @@ describe("what is trained", () => {
   test("an address that makes no sense says so, and trains all the same", async () => {
     await open("#/playground?v=1&net=999-tanh&data=moon&rate=0.5");
     const text = await noticeText("net=999-tanh");
-    expect(text).toContain("data=moon is left out: expected one of circle");
+    expect(text).toContain("data=moon is ignored: expected one of circle");
     await click("Step");
     await waitForStep(1);
   });
@@ -442,7 +442,7 @@ describe("points of one's own", () => {
     await page.type(".file input", "-999");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.querySelector(".data")!.textContent.includes("60 points of your own"));
-    expect(await textOf(".data")).toContain("gaps.csv: 67 rows, 7 without a value left out");
+    expect(await textOf(".data")).toContain("gaps.csv: 67 rows, 7 dropped for missing values");
     expect(await textOf(".notes")).not.toContain('-999" in 7 cells, outside');
   });
 
@@ -632,7 +632,7 @@ describe("neurons that learn nothing", () => {
     await page.mouse.move(0, 0); // scrolling would bring a link under it
     await page.focus('[data-node="0.1"]');
     expect(await textOf(".network .reading")).toBe(
-      "neuron 1.2: bias −1000; dead: at no training point does a gradient pass it.",
+      "neuron 1.2: bias −1000; dead: its gradient is zero at every training point.",
     );
     expect(await violationsOf(page)).toEqual([]);
     await setBias("bias to 1.2", "0.1");
@@ -654,7 +654,7 @@ describe("states", () => {
     );
     expect(await textOf(".toggle")).toContain("Train");
     await page.waitForFunction(() => document.querySelector(".plot")!.ariaLabel!.includes("diverged at step"));
-    await click("Go on with 1");
+    await click("Continue with 1");
     expect((await stateNow()).state.learningRate).toBe(1);
   });
 

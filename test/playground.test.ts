@@ -161,7 +161,7 @@ test("what an address gets wrong keeps its default and is told", () => {
   const { state, problems } = decodeState(new URLSearchParams(wrong));
   expect(state).toEqual(defaults);
   expect(problems).toHaveLength(16);
-  expect(problems.join("\n")).toMatch(/net=8-tanh_129-relu is left out: expected at most 10 layers/);
+  expect(problems.join("\n")).toMatch(/net=8-tanh_129-relu is ignored: expected at most 10 layers/);
   expect(decodeState(new URLSearchParams("data=own")).state.data).toBe("spiral");
   expect(decodeState(new URLSearchParams(`points=${"A".repeat(70)}`)).problems[0]).toMatch(/…/);
 });
@@ -417,7 +417,7 @@ test("numbers to predict run from −1 to 1; rows with gaps are left out", async
   expect([Math.min(...points.map(({ value }) => value)), Math.max(...points.map(({ value }) => value))]).toEqual([
     -1, 1,
   ]);
-  expect(summary).toContain("31 rows, 1 without a value left out");
+  expect(summary).toContain("31 rows, 1 dropped for missing values");
 });
 
 test("more points than an address holds are drawn from", async () => {

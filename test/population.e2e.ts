@@ -137,7 +137,7 @@ describe("a network of it", () => {
     await page.mouse.click(x, y);
     const params = await opened();
     await page.waitForSelector(".view .card.data");
-    expect(await page.$eval(".seed .quiet", (found) => found.textContent)).toBe("The network has seed 3.");
+    expect(await page.$eval(".seed .quiet", (found) => found.textContent)).toBe("Network seed: 3.");
     await eventually(() => figure("step")).toBe("200");
     expect(Object.fromEntries(params)).toMatchObject({
       data: "xor",
@@ -239,7 +239,7 @@ test("networks that diverge are marked, and the others go on", async () => {
   expect(diverged).toBeLessThan(96);
   const { x, y } = await placeOf(11, 4);
   await page.mouse.move(x, y);
-  await eventually(reading).toContain("diverged: its numbers are not finite any more");
+  await eventually(reading).toContain("diverged: its loss or weights are no longer finite");
   await page.click(".map-numbers summary");
   const lastRow = () =>
     page.$eval(".map-numbers tbody tr:last-child", (row) => [...row.children].map((cell) => cell.textContent));

@@ -143,7 +143,7 @@ test("a device that was handed in is opened again by its function, or the CPU sa
     lose(model);
     await model.fit(data, { ...options, steps: 3 });
     if (gpuDevice === open) expect(model.device.kind).toBe(device.kind);
-    else expect(model.device.fallbackReason).toMatch(/handed in as gpuDevice.*function/);
+    else expect(model.device.fallbackReason).toMatch(/passed as gpuDevice.*function/);
     model.dispose();
     device.dispose();
   }

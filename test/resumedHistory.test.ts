@@ -137,7 +137,7 @@ test("a checkpoint without a history goes on, with a history from there; one wit
   );
   const broken = { ...state.trainer!.history!, entries: undefined as never };
   await expect(second.fit(data, { ...shared, resume: { ...state, trainer: { history: broken } } })).rejects.toThrow(
-    /^train: resume: history: expected that of a checkpoint/,
+    /^train: resume: history: expected the history of a checkpoint/,
   );
 });
 
@@ -231,7 +231,7 @@ test("a model that is disposed of while it trains says so", async () => {
     await expect(training).rejects.toMatchObject({
       code: "DISPOSED",
       message: expect.stringMatching(
-        /^model: expected a model that lives until .*, got dispose\(\) before that; end a training by its signal/,
+        /^model: expected no dispose\(\) before .*, got dispose\(\); abort the training with its signal/,
       ),
     });
     if (device() instanceof GpuDevice)

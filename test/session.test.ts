@@ -386,7 +386,7 @@ test("without a GPU a session trains on the CPU", async () => {
   page.start({ device: "reference", lastStep: 20 }, "full");
   expect(await page.message("device")).toMatchObject({
     kind: "reference",
-    fallbackReason: "the float64 reference was asked for",
+    fallbackReason: "the float64 reference was requested",
   });
   expect((await page.message("paused")).step).toBe(20);
 });

@@ -145,7 +145,7 @@ describe("a column of dates", () => {
       const words = dates.map((date, k) => (k % 10 === 7 ? "soon" : k === 20 ? "0000-00-00" : date));
       const [why] = await whyOf(words);
       expect(why).toBe(
-        'dates in 35 of 40 cells, but "soon", "0000-00-00" are no date; pass --missing "default,soon,0000-00-00" if that means a missing value',
+        'dates in 35 of 40 cells, but "soon", "0000-00-00" are not dates; pass --missing "default,soon,0000-00-00" if that means a missing value',
       );
       const report = await reportOf(words, /--missing "([^"]*)"/.exec(why!)![1]!.split(","));
       expect(report.ignored).toEqual([]);
@@ -154,7 +154,7 @@ describe("a column of dates", () => {
 
     test("a day that is none", async () => {
       expect(await whyOf(dates.with(3, "2023-02-30"))).toEqual([
-        expect.stringContaining('"2023-02-30" is no date; pass'),
+        expect.stringContaining('"2023-02-30" is not a date; pass'),
       ]);
     });
 
@@ -166,13 +166,13 @@ describe("a column of dates", () => {
 
     test("both", async () => {
       expect(await whyOf(dates.with(3, "31.12.2023").with(9, "TBD"))).toEqual([
-        'dates in 39 of 40 cells, but "TBD" is no date; pass --missing "default,TBD" if that means a missing value; and "31.12.2023" is not year-month-day as most; use one form',
+        'dates in 39 of 40 cells, but "TBD" is not a date; pass --missing "default,TBD" if that means a missing value; and "31.12.2023" is not year-month-day as most; use one form',
       ]);
     });
 
     test("too many words to be missing cells", async () => {
       const [why] = await whyOf([...every(1, 100), ...Array.from({ length: 20 }, (_, k) => `note ${k}`)]);
-      expect(why).toMatch(/"note 3" and 9 more are no date; correct them$/);
+      expect(why).toMatch(/"note 3" and 9 more are not dates; correct them$/);
     });
   });
 

@@ -102,7 +102,7 @@ for (const { name, open } of places) {
       [() => t.slice(a, [0, 3], [2, 2]), "begin [0, 3]"],
       [() => t.broadcastTo(a, [2, 1]), "[2, 3]", "[2, 1]"],
       [() => t.add(a, elsewhere), "[2, 3]", "[1]", "one device"],
-      [() => t.add(1, 2), "numbers alone"],
+      [() => t.add(1, 2), "numbers only"],
       [() => t.add(a, "1" as never), "string"],
       [() => t.tensor(device, [1, 2], [3]), "3 values", "2 values"],
       [() => t.tensor(device, [1], [1, 1, 1, 1, 1, 1, 1, 1, 1]), "number of dimensions"],

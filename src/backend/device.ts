@@ -22,7 +22,7 @@ export interface AcquireOptions {
   readonly reason?: string;
 }
 
-/** What a device tells about itself. */
+/** Description of a device. */
 export interface DeviceDetails {
   readonly adapter: Readonly<Record<string, string>>;
   readonly limits: Readonly<Record<string, number>>;

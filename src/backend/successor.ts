@@ -1,9 +1,9 @@
 import { openAgain, openInstead } from "./acquire.ts";
 import type { Device } from "./device.ts";
 
-// What takes the place of a device that was lost: one for all models that it had.
+// The successor of a lost device, shared by all of its models.
 
-/** Pauses before the tries to open a device again: a browser's GPU process and a driver take a moment to start anew. */
+/** Pauses before the tries to open a device again: a browser's GPU process and a driver take a moment to restart. */
 const pausesMs = [0, 50, 100, 200, 400, 600];
 /** Since the loss, after which the CPU takes over. */
 const mostMs = 1500;

@@ -13,7 +13,7 @@ export interface TunedMatmul {
   readonly variant: MatmulVariant;
 }
 
-/** Where tuning keeps what it has found. Keys tell adapter and kernels; texts are read as untrusted. */
+/** Storage of tuning results. Keys name adapter and kernels; texts are read as untrusted. */
 export interface TuningCache {
   /** What was written under a key, if anything. */
   read(key: string): Promise<string | undefined>;

@@ -21,7 +21,7 @@ export class Waits {
 
   /**
    * @param patienceMs default: as long as it takes
-   * @param late patience is over; the wait goes on until it is ended
+   * @param late called when patience is over; the wait continues until it is ended
    */
   until<T>(work: Promise<T>, patienceMs = Number.POSITIVE_INFINITY, late: () => void = () => {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {

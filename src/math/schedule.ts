@@ -163,7 +163,7 @@ function checkedPieces(place: string, pieces: readonly SchedulePiece[]): Schedul
     const own = `${place}[${at}]`;
     requireOptions(own, piece, ["steps", "schedule"]);
     if (at < pieces.length - 1 && piece.steps === undefined)
-      refuse(`${own}.steps`, count.expected, undefined, "only the last piece may go to the end");
+      refuse(`${own}.steps`, count.expected, undefined, "only the last piece may omit its steps");
     if (!ranges.steps.holds(piece.steps)) refuse(`${own}.steps`, count.expected, piece.steps, "pass its steps");
     return { steps: piece.steps, schedule: checkedSchedule(`${own}.schedule`, piece.schedule) };
   });
@@ -312,7 +312,7 @@ export function factorFunction(schedule: Schedule): Factor {
 }
 
 /**
- * A schedule as a function of the step, from 0, that gives the factor of the base value: to draw it, or to go on from a step of it.
+ * A schedule as a function of the step, from 0, that gives the factor of the base value: to draw it, or to resume at a step.
  * @param steps of the training, where the schedule does not say its own
  * @throws InvalidInput
  */

@@ -21,7 +21,7 @@ const farStep = 2 ** 48;
 
 /**
  * The product of a factor over steps 1 … t. As soon as the factor is what it is at the last step that any training has, the rest is a
- * power of it: the value is a function of the step alone, however the steps before were asked for.
+ * power of it: the value is a function of the step alone, however the steps before were requested.
  * @param numbers names of the hyper-parameters that the factor may take
  */
 function productOver(factor: Expression, numbers: readonly string[]): (optimizer: Optimizer, step: number) => number {

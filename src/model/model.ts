@@ -43,7 +43,7 @@ export interface ModelOptions {
   readonly parameters?: FloatArray;
   /**
    * A lost device is replaced (default): it is opened again as `acquire` opened it, for a second and a half, else the CPU takes over, and
-   * a training goes on from its last state on the host. False: `GpuLost` is thrown, as it is by models of more than 2²² parameters between
+   * a training continues from its last state on the host. False: `GpuLost` is thrown, as it is by models of more than 2²² parameters between
    * two trainings.
    */
   readonly recover?: boolean;
@@ -57,7 +57,7 @@ const mostValidations = 200;
 function requireParameters(place: string, parameters: FloatArray, length: number): void {
   requireRows(place, parameters, length);
   if (parameters.length === length) return;
-  const fix = "pass [members, parameterCount], one member behind the other";
+  const fix = "pass [members, parameterCount], members concatenated";
   throw new InvalidInput({ place, expected: `${length} values`, got: String(parameters.length), fix });
 }
 
@@ -91,10 +91,10 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * Trains, and tells about it: an event per log interval, and one at the end. Leaving the loop early stops the training;
+   * Trains, and yields an event per log interval and one at the end. Leaving the loop early stops the training;
    * the parameters stay at the last step done. `next({ logInterval, learningRate })` steers it from an event on.
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
-   * A lost GPU is replaced, and the next event tells so: see `recover` of `createModel`.
+   * A lost GPU is replaced, and the next event reports it: see `recover` of `createModel`.
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
   async *train(
@@ -107,7 +107,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     if (this.#isTraining) {
-      const fix = "await the training under way, or create a second model";
+      const fix = "await the running training, or create a second model";
       throw new InvalidInput({ place: "train", expected: "one training at a time", got: "a second one", fix });
     }
     this.#isTraining = true;
@@ -135,7 +135,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * Copy on the host of where the latest training stood at its last event: what is left when the GPU is lost, and what another
-   * training goes on from by `resume`. Undefined before any training; of models of more than 2²² parameters it may be older.
+   * training continues from by `resume`. Undefined before any training; of models of more than 2²² parameters it may be older.
    */
   get checkpoint(): Checkpoint | undefined {
     return this.#trainer?.checkpoint;
@@ -223,7 +223,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   /**
    * Loss, and accuracy for the cross entropies, on rows of data: the mean over members, and of each one. One network with at most 2²²
    * outputs is scored in float64 from its outputs; otherwise sums are taken where the outputs are, in float32 over 128 rows and in
-   * float64 beyond: of a hundred thousand networks nothing but their scores is read. Metrics, where they are asked for, are computed in
+   * float64 beyond: of a hundred thousand networks nothing but their scores is read. Metrics, where they are requested, are computed in
    * float64 from the outputs of all members, slice by slice.
    * @throws InvalidInput on metrics that do not fit the network
    */
@@ -286,7 +286,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * A model whose parameters are the mean of the members', taken in float64. Sensible only for networks that lie near each
-   * other, such as those that went on from the same one; of networks trained apart use `predictEnsemble`.
+   * other, such as those that continued from the same one; of networks trained apart use `predictEnsemble`.
    * @param members default all
    * @throws InvalidInput on a number that no member has, LimitExceeded, GpuOutOfMemory
    */
@@ -303,8 +303,8 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * Replaces the parameters [members, parameterCount]. Between two events of `train` its steps go on from them, but for members that have
-   * stopped; where it keeps averages of the parameters, the model has them until the next step and the training goes on as it was.
+   * Replaces the parameters [members, parameterCount]. Between two events of `train` its steps continue from them, but for members that have
+   * stopped; where it keeps averages of the parameters, the model has them until the next step and the training continues as it was.
    * @throws InvalidInput on another length or a value that is not finite
    */
   writeParameters(parameters: FloatArray): void {

@@ -12,7 +12,7 @@ import {
   stridesOf,
 } from "../backend/shape.ts";
 import type { Frame, ReductionName, StoredValues, StridedValues, TensorBackend } from "../backend/tensorBackend.ts";
-import { storedValues } from "./storage.ts";
+import { storedValues, tracing } from "./storage.ts";
 import { allocate, partsOf, Tensor } from "./tensor.ts";
 
 /** A tensor, or a number that stands for a scalar. */
@@ -36,7 +36,7 @@ export function requireOperands(place: string, operands: readonly Operand[]): Te
   const tensors = operands.filter((operand) => typeof operand !== "number");
   if (tensors.length === 0) {
     const fix = "make one with tensor(device, values, shape)";
-    throw new InvalidInput({ place, expected: "a tensor", got: operands.length ? "numbers alone" : "none", fix });
+    throw new InvalidInput({ place, expected: "a tensor", got: operands.length ? "numbers only" : "none", fix });
   }
   requireTensors(place, tensors);
   const other = tensors.find(({ device }) => device !== tensors[0]!.device);
@@ -57,7 +57,9 @@ interface Operands {
 
 export function operandsOf(place: string, tensors: readonly Tensor[]): Operands {
   const parts = tensors.map((tensor) => partsOf(tensor, place));
-  return { backend: parts[0]!.storage.backend, values: parts.map(storedValues) };
+  const { tracer } = tracing;
+  if (tracer) for (const { storage, offset, shape } of parts) tracer.meet(storage, offset, shape);
+  return { backend: tracer ?? parts[0]!.storage.backend, values: parts.map(storedValues) };
 }
 
 /** Values from `first` on, read with strides. */

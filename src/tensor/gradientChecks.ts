@@ -34,7 +34,7 @@ export async function checkFunctionGradient<A extends readonly unknown[]>(
   const named = namedTensors(args, "arguments");
   if (named.length === 0 || !Array.isArray(args)) {
     const fix = "pass the arguments of the function as a list";
-    const got = Array.isArray(args) ? "none" : "what is no array";
+    const got = Array.isArray(args) ? "none" : "a value that is no array";
     throw new InvalidInput({ place: "checkGradient", expected: "a list of arguments with tensors", got, fix });
   }
   const own = named[0]!.tensor.device;

@@ -9,9 +9,22 @@ import { tensorBackendOf } from "../backend/tensorBackendOf.ts";
 export interface Storage {
   readonly device: Device;
   readonly backend: TensorBackend;
-  readonly buffer: unknown;
+  buffer: unknown;
+  /** Place of its first value in the buffer; default 0. */
+  first?: number;
   holders: number;
+  /** What is done when the last holder lets go; default: the buffer is freed. */
+  free?: (() => void) | undefined;
 }
+
+/** Records operations while a function is traced; see compiled.ts. */
+export interface Tracer extends TensorBackend {
+  /** Called for every operand. */
+  meet(storage: Storage, offset: number, shape: Shape): void;
+}
+
+/** What records operations now, instead of backends that compute. */
+export const tracing: { tracer: Tracer | undefined } = { tracer: undefined };
 
 /** What computes tensors on a device. @throws InvalidInput where it is none, or was acquired before tensors were imported */
 export function backendOf(place: string, device: Device): TensorBackend {
@@ -23,12 +36,12 @@ export function backendOf(place: string, device: Device): TensorBackend {
     throw new InvalidInput({
       place: `${place}: device`,
       expected,
-      got: "one whose code for tensors is not loaded",
+      got: "a device without tensor support",
       fix,
     });
   }
-  const fix = "pass what acquire() has returned";
-  throw new InvalidInput({ place: `${place}: device`, expected: "a device of thalweg", got: typeof device, fix });
+  const fix = "pass the device that acquire() returned";
+  throw new InvalidInput({ place: `${place}: device`, expected: "a thalweg device", got: typeof device, fix });
 }
 
 function requireSize(place: string, backend: TensorBackend, shape: Shape, dtype: DataType): void {
@@ -56,7 +69,7 @@ export interface StorageRequest extends AllocationRequest {
  */
 export function createStorage(request: StorageRequest): Storage {
   const { place, device, shape, dtype } = request;
-  const backend = backendOf(place, device);
+  const backend = tracing.tracer ?? backendOf(place, device);
   requireSize(place, backend, shape, dtype);
   requireType(place, device, backend, dtype);
   return { device, backend, buffer: backend.allocate(request), holders: 1 };
@@ -65,7 +78,9 @@ export function createStorage(request: StorageRequest): Storage {
 /** Lets go of storage; the last holder frees it. */
 export function releaseStorage(storage: Storage): void {
   storage.holders--;
-  if (storage.holders === 0) storage.backend.release(storage.buffer);
+  if (storage.holders > 0) return;
+  if (storage.free) storage.free();
+  else storage.backend.release(storage.buffer);
 }
 
 /** What a tensor's values are: a stretch of a storage. */
@@ -79,7 +94,7 @@ export interface StoredStretch {
 export const storedValues = ({ storage, dtype, offset }: StoredStretch): StoredValues => ({
   buffer: storage.buffer,
   dtype,
-  offset,
+  offset: (storage.first ?? 0) + offset,
 });
 
 /** The first `count` values of a stretch: f32, or float64 from the reference. */

@@ -9,6 +9,7 @@ import {
   createStorage,
   readStorage,
   releaseStorage,
+  type Storage,
   type StorageRequest,
   type StoredStretch,
 } from "./storage.ts";
@@ -93,7 +94,7 @@ export class Tensor {
   #require(place: string): Parts {
     if (!this.#isDisposed) return this.#parts;
     const got = `${this.label} ${showShape(this.shape)}, which was disposed`;
-    const fix = "dispose it later; what tidy or grad makes within lives on only if it is returned";
+    const fix = "dispose it later; tensors made inside tidy or grad survive only if returned";
     throw new Disposed({ place, expected: "a live tensor", got, fix });
   }
 }
@@ -115,6 +116,13 @@ export function aliasOf(tensor: Tensor): Tensor {
 /** Whether nobody else can see its values, so that they may be written. */
 export const isAlone = (tensor: Tensor): boolean => partsOf(tensor, tensor.label).storage.holders === 1;
 
+/** A tensor over a storage that exists; it is one of its holders. */
+export const tensorOver = (
+  storage: Storage,
+  shape: Shape,
+  options: { dtype: DataType; label: string; offset?: number },
+): Tensor => holding({ storage, shape, offset: 0, ...options });
+
 /** A tensor for a result; what it holds before it is written is anything. */
 export function allocate(request: StorageRequest): Tensor {
   const { shape, dtype, label } = request;
@@ -128,7 +136,7 @@ export interface TensorOptions {
   readonly label?: string;
 }
 
-/** @throws InvalidInput unless values are numbers one behind the other: anything else would become NaN */
+/** @throws InvalidInput unless values are a flat list of numbers: anything else would become NaN */
 function requireNumbers(values: ArrayLike<number>): void {
   if (ArrayBuffer.isView(values) && !(values instanceof BigInt64Array || values instanceof BigUint64Array)) return;
   const at = Array.isArray(values) ? values.findIndex((value) => typeof value !== "number") : 0;

@@ -29,7 +29,7 @@ export function mapTensors<T>(place: string, tree: T, change: (tensor: Tensor) =
     if (value instanceof Tensor) return change(value);
     if (Array.isArray(value)) return value.map(map);
     if (isBranch(value)) return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, map(one)]));
-    const fix = "pass what is no tensor in another argument, or from around the function";
+    const fix = "pass other values in another argument, or capture them in the function";
     throw new InvalidInput({ place, expected: "tensors, or arrays and objects of tensors", got: typeof value, fix });
   };
   return map(tree) as T;
@@ -38,4 +38,30 @@ export function mapTensors<T>(place: string, tree: T, change: (tensor: Tensor) =
 /** Frees a tensor, or every tensor in arrays and plain objects. */
 export function dispose(tree: object): void {
   for (const tensor of tensorsIn(tree)) tensor.dispose();
+}
+
+/** The tensors of a tree, and what else it consists of: kinds and keys in order, to be compared one by one. */
+export interface Structure {
+  readonly tensors: Tensor[];
+  readonly structure: unknown[];
+}
+
+/** @throws InvalidInput where something in the tree is no tensor */
+export function structureOf(place: string, tree: unknown, into: Structure = { tensors: [], structure: [] }): Structure {
+  const { tensors, structure } = into;
+  if (tree instanceof Tensor) {
+    structure.push(0);
+    tensors.push(tree);
+  } else if (isBranch(tree)) {
+    const keys = Object.keys(tree);
+    structure.push(Array.isArray(tree) ? 1 : 2, keys.length);
+    for (const key of keys) {
+      if (!Array.isArray(tree)) structure.push(key);
+      structureOf(place, tree[key], into);
+    }
+  } else {
+    const fix = "pass a number that changes as a tensor; one that never changes can come from around the function";
+    throw new InvalidInput({ place, expected: "tensors, or arrays and objects of tensors", got: typeof tree, fix });
+  }
+  return into;
 }

@@ -10,6 +10,8 @@ const prototypes = () => ({
   createComputePipelineAsync: GPUDevice.prototype,
   submit: GPUQueue.prototype,
   writeBuffer: GPUQueue.prototype,
+  beginComputePass: GPUCommandEncoder.prototype,
+  copyBufferToBuffer: GPUCommandEncoder.prototype,
   dispatchWorkgroups: GPUComputePassEncoder.prototype,
   mapAsync: GPUBuffer.prototype,
 });

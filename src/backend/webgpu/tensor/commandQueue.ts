@@ -4,11 +4,12 @@ import type { GpuDevice } from "../device.ts";
 import { type Constants, createKernelAtOnce, gridOf, type Kernel, maxGroups } from "../kernel.ts";
 import { type Values, writeStruct } from "../layout.ts";
 import { kernelLoader } from "./kernelLoader.ts";
+import type { KernelSource } from "../shader.ts";
 import type { TensorKernel } from "./tensorKernels.ts";
 
 /** Dispatches of a submit at most; each has a slot of uniforms, a multiple of the offset alignment. */
 const slots = 128;
-const slotBytes = 256;
+export const slotBytes = 256;
 const slotWords = slotBytes / 4;
 const maxBindGroups = 1024;
 /** Bytes of one size that may wait for a submit to be written to again, while others are created. */
@@ -16,9 +17,12 @@ const maxHeldUpBytes = 2 ** 20;
 /** Dispatches of the longest kind that a submit takes: together they stay well below what systems take for a hang. */
 const longDispatches = 8;
 
+/** Dispatches of compiled programs in a submit, about. */
+const maxReplayed = 512;
+
 /** One dispatch, recorded and submitted later. */
 export interface Command {
-  readonly kernel: TensorKernel;
+  readonly kernel: TensorKernel | KernelSource;
   readonly constants?: Constants;
   /** Storage bindings in the order of the kernel, behind the uniform. */
   readonly bound: readonly GPUBuffer[];
@@ -28,6 +32,21 @@ export interface Command {
   readonly groups: readonly [number, number, number];
   /** Floating-point operations of all of it. */
   readonly operations: number;
+}
+
+/** A value in a buffer of 4-byte values. */
+interface BufferPlace {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+}
+
+/** A dispatch for which nothing is left to be made. */
+export interface ReadyDispatch {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  /** Of its uniform, in bytes. */
+  readonly offset: number;
+  readonly groups: readonly [number, number, number];
 }
 
 /** A dispatch with one invocation per value; `first` and `end` of its uniform are the values that it computes. */
@@ -56,6 +75,8 @@ export class CommandQueue {
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #used = 0;
+  /** Dispatches of programs since the last submit. */
+  #replayed = 0;
   /** Floating-point operations recorded since the last submit. */
   #operations = 0;
   #submits = 0;
@@ -105,17 +126,53 @@ export class CommandQueue {
 
   #record({ kernel: wanted, constants, bound, uniform, groups, operations }: Command): void {
     if (this.#used === slots) this.submit();
-    const source = kernelLoader.loaded!.tensorKernel(wanted);
+    const source = "code" in wanted ? wanted : kernelLoader.loaded!.tensorKernel(wanted);
     const kernel = createKernelAtOnce(this.#device, source, constants);
     const slot = this.#used++;
     writeStruct(this.#view, slot * slotBytes, source.uniform!, uniform);
-    this.#encoder ??= this.#device.gpu.createCommandEncoder({ label: "tensors" });
-    this.#pass ??= this.#encoder.beginComputePass({ label: "tensors" });
-    this.#pass.setPipeline(kernel.pipeline);
-    this.#pass.setBindGroup(0, this.#bind(kernel, bound), [slot * slotBytes]);
-    this.#pass.dispatchWorkgroups(...groups);
+    const pass = this.#openPass();
+    pass.setPipeline(kernel.pipeline);
+    pass.setBindGroup(0, this.#bind(kernel, bound), [slot * slotBytes]);
+    pass.dispatchWorkgroups(...groups);
     this.#operations += operations;
     if (this.#operations > longDispatches * this.#device.dispatchFlops) this.submit();
+  }
+
+  #openPass(): GPUComputePassEncoder {
+    this.#encoder ??= this.#device.gpu.createCommandEncoder({ label: "tensors" });
+    this.#pass ??= this.#encoder.beginComputePass({ label: "tensors" });
+    return this.#pass;
+  }
+
+  /** Records dispatches that are ready. @param operations of all of them */
+  replay(dispatches: readonly ReadyDispatch[], operations: number): void {
+    this.inOrder(() =>
+      this.#device.recorded("tensors", () => {
+        const pass = this.#openPass();
+        for (const { pipeline, bindGroup, offset, groups } of dispatches) {
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, bindGroup, [offset]);
+          pass.dispatchWorkgroups(...groups);
+        }
+        this.#operations += operations;
+        this.#replayed += dispatches.length;
+        const isLong = this.#operations > longDispatches * this.#device.dispatchFlops;
+        if (isLong || this.#replayed > maxReplayed) this.submit();
+      }),
+    );
+  }
+
+  /** Records a copy of `count` values from one buffer to another. */
+  copy(from: BufferPlace, to: BufferPlace, count: number): void {
+    if (count === 0) return;
+    this.inOrder(() =>
+      this.#device.recorded("tensors", () => {
+        this.#pass?.end();
+        this.#pass = undefined;
+        this.#encoder ??= this.#device.gpu.createCommandEncoder({ label: "tensors" });
+        this.#encoder.copyBufferToBuffer(from.buffer, 4 * from.offset, to.buffer, 4 * to.offset, 4 * count);
+      }),
+    );
   }
 
   /** Records one invocation per value, in several dispatches where one would take too long. */
@@ -132,16 +189,16 @@ export class CommandQueue {
 
   /** Hands everything recorded to the device. */
   submit(): void {
-    if (!this.#encoder || !this.#uniforms) return;
+    if (!this.#encoder) return;
     const [encoder, pass, uniforms] = [this.#encoder, this.#pass, this.#uniforms];
     const words = this.#words.subarray(0, this.#used * slotWords);
     this.#encoder = this.#pass = undefined;
     this.#device.guarded("tensors", () => {
       pass?.end();
-      write(this.#device, uniforms, words);
+      if (uniforms && words.length > 0) write(this.#device, uniforms, words);
       this.#device.submit("tensors", encoder);
     });
-    this.#used = this.#operations = 0;
+    this.#used = this.#operations = this.#replayed = 0;
     this.#submits++;
     if (!this.#isCatchingUp) this.pool.noteSubmit();
   }
@@ -178,7 +235,7 @@ export class CommandQueue {
   dispose(): void {
     this.#waiting.length = 0;
     this.#encoder = this.#pass = undefined;
-    this.#used = this.#operations = 0;
+    this.#used = this.#operations = this.#replayed = 0;
     this.pool.dispose();
     this.#owner.dispose();
     this.#bindGroups.clear();

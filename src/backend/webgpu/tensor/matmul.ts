@@ -17,6 +17,7 @@ import type { GpuDevice } from "../device.ts";
 import { encodeCopy } from "./elementwise.ts";
 import type { Constants } from "../kernel.ts";
 import type { Values } from "../layout.ts";
+import type { KernelSource } from "../shader.ts";
 import type { TensorKernel } from "./tensorKernels.ts";
 import {
   type Alignment,
@@ -31,7 +32,7 @@ import {
 
 /** Matrices in a buffer. */
 export interface MatrixOperand extends StoredMatrices<GPUBuffer> {
-  /** Its columns lie in panels, one behind the other: each holds the rows of `panelColumns` of them. */
+  /** Its columns are stored in contiguous panels, each with the rows of `panelColumns` columns. */
   readonly isInPanels?: true;
 }
 
@@ -121,6 +122,24 @@ function encodeSplits(request: MatmulRequest, { variant, splits }: MatmulChoice)
   if (splits === 1) return encodeVariant(request, variant, Math.max(1, request.k));
   const slice = Math.max(1, Math.ceil(request.k / splits / sliceProducts)) * sliceProducts;
   inSlices(request, Math.max(1, Math.ceil(request.k / slice)), (sliced) => encodeVariant(sliced, variant, slice));
+}
+
+/** What is done with each value of a product in its own kernel: the code of the kernel with it, and buffers behind its own. */
+export interface Epilogue {
+  kernel(of: TensorKernel): KernelSource;
+  readonly bound: readonly GPUBuffer[];
+}
+
+/** The variant of a product that one dispatch computes as a whole, so that it can have an epilogue; undefined for others. */
+export function wholeVariant(request: MatmulRequest): MatmulVariant | undefined {
+  if (isSlim(request)) return undefined;
+  const { variant, splits } = usualProduct(request);
+  return splits > 1 || wantsPanels(request, variant) ? undefined : variant;
+}
+
+/** Records a product of a `wholeVariant` with an epilogue. */
+export function encodeWithEpilogue(request: MatmulRequest, variant: MatmulVariant, epilogue: Epilogue): void {
+  encodeVariant(request, variant, Math.max(1, request.k), epilogue);
 }
 
 const panelColumns = 32;
@@ -270,13 +289,15 @@ function constantsOf(request: MatmulRequest, variant: MatmulVariant): Constants 
 const isTiled = (variant: MatmulVariant): boolean => variant !== "plain" && variant !== "workgroup";
 
 /** Records the sums over slices of k. */
-function encodeVariant(request: MatmulRequest, variant: MatmulVariant, slice: number): void {
+function encodeVariant(request: MatmulRequest, variant: MatmulVariant, slice: number, epilogue?: Epilogue): void {
   const { a, b, out, m, n, k } = request;
+  const { kernel, constants } = kernelOf(request, variant);
   const matrices = matricesOf(request);
   const invocations = valueInvocations(variant, m, n);
   recorderOf(request).dispatchValues({
-    ...kernelOf(request, variant),
-    bound: [a.buffer, b.buffer, out.buffer, b.buffer],
+    kernel: epilogue?.kernel(kernel) ?? kernel,
+    constants,
+    bound: [a.buffer, b.buffer, out.buffer, b.buffer, ...(epilogue?.bound ?? [])],
     values: matrices * invocations * Math.max(1, Math.ceil(k / slice)),
     operations: variantOperations(variant, ((2 * Math.min(k, slice) + 1) * m * n) / invocations),
     uniform: sizesOf(request, slice),

@@ -25,9 +25,12 @@ function encodeSlices(commands: CommandQueue, operation: ReduceOperation<GPUBuff
 }
 
 /** Records a reduction: one dispatch, or two where there are many values for one. */
-export function encodeReduce(device: GpuDevice, operation: ReduceOperation<GPUBuffer>): void {
+export function encodeReduce(
+  device: GpuDevice,
+  operation: ReduceOperation<GPUBuffer>,
+  commands: CommandQueue = commandQueueOf(device),
+): void {
   const { kept, reduced } = operation;
-  const commands = commandQueueOf(device);
   const keptCount = countOf(kept);
   const slices = slicesOf(countOf(reduced));
   if (slices === 1 || keptCount === 0) return encodeSlices(commands, operation, 1);

@@ -1,7 +1,7 @@
-// Functions of rows of logits: what their kernel is told.
+// Functions of rows of logits: parameters of their kernel.
 
 import { type SoftmaxOperation, softmaxNames } from "../../tensorBackend.ts";
-import { commandQueueOf } from "./commandQueue.ts";
+import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
 
 /** Columns from which a row is shared by a workgroup. */
@@ -10,10 +10,14 @@ const longRow = 512;
 const columnOperations = 64;
 
 /** Records a function of every row, in one dispatch. */
-export function encodeSoftmax(device: GpuDevice, operation: SoftmaxOperation<GPUBuffer>): void {
+export function encodeSoftmax(
+  device: GpuDevice,
+  operation: SoftmaxOperation<GPUBuffer>,
+  commands: CommandQueue = commandQueueOf(device),
+): void {
   const { name, a, b, out, rows, width, inner } = operation;
   const lanes = width > longRow ? 64 : 1;
-  commandQueueOf(device).dispatchValues({
+  commands.dispatchValues({
     kernel: { name: "softmaxRows", types: [a.dtype, b.dtype, out.dtype] },
     constants: { OPERATION: softmaxNames.indexOf(name), LANES: lanes },
     bound: [a.buffer, b.buffer, out.buffer],
