@@ -72,7 +72,7 @@ describe("--checkpoint and --resume", () => {
     }
   });
 
-  test("a folder with another run is refused, unless it goes on or is replaced", async () => {
+  test("a folder with another run is refused, unless it continues or is replaced", async () => {
     const again = [...flags, "--output", "again.safetensors", "--checkpoint", "ck"];
     const { code, stderr } = await thalweg(again);
     expect([code, stderr]).toEqual([
@@ -105,7 +105,7 @@ describe("--checkpoint and --resume", () => {
     expect([2, 3]).toContain(code);
   });
 
-  test("the table of another run is an error; more epochs go on", async () => {
+  test("the table of another run is an error; more epochs lengthen the run", async () => {
     const rows = JSON.parse(readFileSync(penguins, "utf8")) as Record<string, unknown>[];
     write("changed.json", JSON.stringify(rows.map((row, at) => (at === 5 ? { ...row, "Body Mass (g)": 9999 } : row))));
     const changed = await thalweg(["train", "changed.json", "--resume", "ck", "--quiet"]);
@@ -122,7 +122,7 @@ describe("--checkpoint and --resume", () => {
     );
   });
 
-  test("the configuration of the run goes with --resume, another one is refused, and --print-config tells that of the run", async () => {
+  test("the configuration of the run goes with --resume, another one is refused, and --print-config reports that of the run", async () => {
     const flags = ["--epochs", "30", "--learning-rate", "0.02", "--checkpoint", "configured", "--every", "100", "--output", "c.safetensors"]; // prettier-ignore
     expect(await thalweg([...trainPenguins, ...cpu, ...flags])).toMatchObject({ code: 0 });
     const { stdout: config } = await thalweg([...trainPenguins, ...cpu, ...flags, "--print-config"]);
@@ -174,7 +174,7 @@ describe.skipIf(process.platform === "win32")("signals", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
     ["SIGHUP", 129],
-  ] as const)("%s saves model and state, and says how the run goes on", async (signal, exitCode) => {
+  ] as const)("%s saves model and state, and says how the run continues", async (signal, exitCode) => {
     const first = await thalweg(long, { interrupt: { after: "steps/s", signals: [signal] } });
     expect(first.code).toBe(exitCode);
     expect(first.stderr).toMatch(
@@ -275,7 +275,7 @@ describe.skipIf(process.platform !== "linux")("what stood in the way of a signal
   });
 
   test.each([[[]], [["--json"]]])(
-    "a full disk takes no table of a sweep, but the ranking is told: %j",
+    "a full disk takes no table of a sweep, but the ranking is reported: %j",
     async (more) => {
       const flags = ["--members", "3", "--epochs", "2", "--csv", "/dev/full", "--output", "swept.safetensors"];
       const { code, stdout, stderr } = await thalweg(["sweep", ...trainPenguins.slice(1), ...wasm, ...flags, ...more]);

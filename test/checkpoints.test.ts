@@ -49,7 +49,7 @@ test.each(places)(
   },
 );
 
-test("steps go on while a state is being stored, and the next one waits", async () => {
+test("steps continue while a state is being stored, and the next one waits", async () => {
   using model = await createModel(net, { device: wasm, seed: 1 });
   const told: string[] = [];
   let stored: (() => void) | undefined;
@@ -143,7 +143,7 @@ test("a state of another training is refused with both values, and may be taken 
   expect(model.checkpoint!.step).toBe(23);
 });
 
-test("a model of more than 2²² parameters keeps its state while steps go on", async () => {
+test("a model of more than 2²² parameters keeps its state while steps continue", async () => {
   const wide = network({ inputs: 2050, layers: [dense(2050)], loss: "meanSquaredError" });
   const rows = dataOf(wide, 8, 1);
   const options: TrainOptions = {

@@ -35,7 +35,7 @@ describe("train", () => {
     expect(decodeModel(read("all.safetensors"), "all").training).toMatchObject({ steps: 540, finished: true });
   });
 
-  test("--patience stops, restores the best epoch and says so, and --verify takes the steps up to it", async () => {
+  test("--patience stops, restores the best epoch and reports it, and --verify takes the steps up to it", async () => {
     const flags = ["--patience", "3", "--min-delta", "0.05", "--verify", "--json", "--output", "stopped.safetensors"];
     const { code, stdout } = await thalweg([...trainPenguins, ...cpu, ...flags]);
     expect(code).toBe(0);
@@ -52,7 +52,7 @@ describe("train", () => {
     expect(stderr).toContain("--patience: expected held-out rows, got --validation 0");
   });
 
-  test("--reduce-on-plateau reduces the rate, says so, and is verified; --monitor takes any metric that fits", async () => {
+  test("--reduce-on-plateau reduces the rate, reports it, and is verified; --monitor takes any metric that fits", async () => {
     const reduce = [
       "--reduce-on-plateau",
       "factor=0.5,patience=0,threshold=1e3,threshold-mode=abs",
@@ -109,7 +109,7 @@ describe("train", () => {
     expect(await refused(["--ema", "2"])).toContain("thalweg: --ema: expected a decay from 0 to below 1, got 2");
   });
 
-  test("--folds tells mean and deviation of every score, and trains the model on all rows", async () => {
+  test("--folds reports mean and deviation of every score, and trains the model on all rows", async () => {
     const flags = ["--folds", "4", "--epochs", "8", "--output", "folds.safetensors"];
     const { code, stdout } = await thalweg([...trainPenguins, ...cpu, ...flags]);
     expect(code).toBe(0);
@@ -359,7 +359,7 @@ describe("help", () => {
     },
   );
 
-  test("colour only where it is asked for", async () => {
+  test("colour is used only where it is requested", async () => {
     const plain = await thalweg([...trainPenguins, ...cpu, "--epochs", "1", "--output", "c.safetensors"]);
     expect(plain.stdout + plain.stderr).not.toContain("\u001b");
     const coloured = await thalweg(["doctor", ...cpu], { env: { FORCE_COLOR: "1" } });

@@ -209,7 +209,7 @@ describe.skipIf(process.platform === "win32")("signals", () => {
     expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
 
-  test("--json tells of the interrupted training", async () => {
+  test("--json has a record of the interrupted training", async () => {
     const interrupt = { after: "\ntraining ", signals: ["SIGINT"] } as const;
     const { stdout } = await thalweg([...long, "--json"], { interrupt });
     expect(JSON.parse(stdout)).toMatchObject({

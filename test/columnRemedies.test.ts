@@ -199,7 +199,7 @@ describe("reasons", () => {
     return (await prepare(await readTable(text, "t"), { target: "size" })).report.ignored.map(({ why }) => why);
   };
 
-  test("a flag whose other value is an empty cell is told from a constant", async () => {
+  test("a flag whose other value is an empty cell is distinguished from a constant", async () => {
     expect(await whyOf((k) => (k % 3 === 0 ? "x" : ""))).toEqual([
       'has one value only, "x" in 10 of 30 cells; if an empty cell is another value, write one there',
     ]);
@@ -234,7 +234,7 @@ describe("what ARFF declares", () => {
     expect((await inputOf("integer", cell))[0]).toMatchObject({ kind: "number" });
   });
 
-  test("a nominal value is no missing cell, unless the user says so; ? is one", async () => {
+  test("a nominal value is no missing cell, unless the user lists it; ? is one", async () => {
     const cell = (k: number): string => ["NA", "none", "-", "?"][k % 4]!;
     const [column, missing] = await inputOf("{NA,none,-}", cell);
     expect(column).toMatchObject({ values: ["-", "NA", "none"] });

@@ -237,7 +237,7 @@ describe("a model's preprocessing on other tables", () => {
     expect(none.message).toMatch(/without empty cells/);
   });
 
-  test("a category that was not seen has no input, and is told; strict makes it an error", async () => {
+  test("an unseen category has no input and is reported; strict makes it an error", async () => {
     const text = "x,site\n1,a\n2,c\n3,c\n4,NaN value\n";
     const { inputs, unseen } = await use(text);
     expect([...inputs].filter((_, k) => k % 3 > 0)).toEqual([1, 0, 0, 0, 0, 0, 0, 0]);
@@ -262,7 +262,7 @@ describe("a model's preprocessing on other tables", () => {
     expect(error.message).toMatch(message);
   });
 
-  test("targets that are missing are asked for", async () => {
+  test("missing targets are an error", async () => {
     const table = await readTable("x,site\n1,a\n", "t");
     const { preprocessing } = await prepared;
     expect((await rejectionOf(() => encodeTable(preprocessing, table))).message).toMatch(/"y"/);

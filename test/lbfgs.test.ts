@@ -296,7 +296,7 @@ describe.each(machines)("%s", (_, device) => {
     }
   });
 
-  test("a training goes on to the same bits from every step", async () => {
+  test("a training continues to the same bits from every step", async () => {
     const options = { optimizer: lbfgs({ historySize: 2, maxIterations: 4 }), steps: 18, members: 3 };
     const { members, ...training } = options;
     const all = await checkpointsOf(device(), small, options);

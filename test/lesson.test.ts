@@ -43,7 +43,7 @@ describe("the walk", () => {
     expect(new Set(told)).toEqual(new Set(example.lines));
   });
 
-  test("tells nothing before it is computed", () => {
+  test("reports nothing before it is computed", () => {
     for (const [at, { lines }] of example.stops.entries()) {
       const known = knownAt(example, at);
       for (const line of lines) {

@@ -253,7 +253,7 @@ test("of several binary outputs there is the mean, and each", async () => {
   near(metrics!.rocAuc!, perOutput!.rocAuc!.reduce((a, b) => a + b) / 3, "rocAuc");
 });
 
-test("a regression has metrics in the units that it is told", async () => {
+test("a regression has metrics in the given units", async () => {
   using model = await createModel(numbers, { device: cpu, seed: 1, members: 2 });
   const data = dataOf(numbers, 30, 3);
   const metrics = ["mae", "rmse", "r2", "mape", "maxError"] as const;

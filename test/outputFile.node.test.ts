@@ -150,7 +150,7 @@ describe("written", () => {
     expect(names()).toEqual(["empty"]);
   });
 
-  test("models that exist are told, and kept one after the other", () => {
+  test("models that exist are reported, and kept one after the other", () => {
     const models = [1, 2, 3, 4].map(modelBytes);
     put("m.safetensors", models[0]!);
     expect(claim("m.safetensors").old).toBe("a model, 1-1");
@@ -213,7 +213,7 @@ describe("written", () => {
     }
   });
 
-  test("a name that differs in case is another file where the file system says so", () => {
+  test("a name that differs in case is another file where the file system distinguishes case", () => {
     const input = put("table.csv", table);
     const isOne = fs.existsSync(at("TABLE.CSV"));
     const run = () => claim("TABLE.CSV", { inputs: [input] });
@@ -229,7 +229,7 @@ describe("written", () => {
     expect(fs.statSync("/dev/null").isCharacterDevice()).toBe(true);
   });
 
-  test("where the folder has gone during the work the bytes are saved elsewhere", () => {
+  test("where the folder is gone during the work the bytes are saved elsewhere", () => {
     fs.mkdirSync(at("sub"));
     const output = claim("sub/m.safetensors");
     fs.rmSync(at("sub"), { recursive: true });

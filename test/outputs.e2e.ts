@@ -142,7 +142,7 @@ describe("files that exist", () => {
     if (command === "sweep") expect(textOf("c.csv.bak")).toBe(tableBefore);
   });
 
-  test.skipIf(!isPosix || isRoot)("a folder that is read-only is told before the training", async () => {
+  test.skipIf(!isPosix || isRoot)("a folder that is read-only is reported before the training", async () => {
     mkdirSync(join(folder, "locked"), { mode: 0o500 });
     write("T.csv", table);
     const { code, stderr } = await thalweg(["train", "T.csv", ...quick, "--output", "locked/m.safetensors"]);

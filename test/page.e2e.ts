@@ -138,7 +138,7 @@ describe("the walk", () => {
     expect(await partTexts("L")).toEqual(["L = 0.3617", ""]);
   });
 
-  test("goes on by itself, and pauses", async () => {
+  test("continues by itself, and pauses", async () => {
     await page.keyboard.press("r"); // a slider is a field: nothing happens
     expect(await stopNow()).toBe(stops - 1);
     await page.click("h1");
@@ -263,7 +263,7 @@ describe("editing", () => {
     expect(await labelOf("x2")).toContain("x2 = 2.5");
   });
 
-  test("Escape leaves a number as it was, and what is no number is told", async () => {
+  test("Escape leaves a number as it was, and what is no number is reported", async () => {
     await edit("t", "7", "Escape");
     expect(await labelOf("t")).toContain("t = 0 ");
     await edit("b5", "abc", "Enter");
@@ -569,7 +569,7 @@ test("a view whose code is long in coming has a skeleton, and may be left meanwh
 }, 60_000);
 
 // The last of this browser: Chrome blocks the page after two crashes.
-test("where a lost GPU does not come back, the CPU computes the steps again, and the page says so", async () => {
+test("where a lost GPU does not come back, the CPU computes the steps again, and the page reports it", async () => {
   page = await host.open("");
   const session = await host.browser.target().createCDPSession();
   const place = (): Promise<string> => textOf(".train .place");

@@ -425,7 +425,7 @@ test("whole numbers of JSON keep their digits", () => {
   expect(cellsOf(table)).toEqual([["9007199254740993"], ['1"9007199254740993'], ["12345678901234567890"], [0.12345678901234568], [5]]); // prettier-ignore
 });
 
-test("JSON is read alike in one batch or many", () => {
+test("JSON is read the same way in one batch or many", () => {
   const rows = Array.from({ length: 3000 }, (_, k) => ({
     k,
     text: `a "quoted" [text], {with} \\ ${"x".repeat(k % 50)}`,
@@ -561,7 +561,7 @@ testInFull(
 describe("in slices", () => {
   const text = `a,b\n${"1,2\n".repeat(100_000)}`;
 
-  test("other tasks run in between, and the progress is told", async () => {
+  test("other tasks run in between, and the progress is reported", async () => {
     const progress: ReadProgress[] = [];
     const counted = { tasks: 0, reading: true };
     const others = (async () => {

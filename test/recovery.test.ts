@@ -46,7 +46,7 @@ async function wanted(): Promise<FloatArray> {
 
 const lose = (model: Model): void => (model.device as GpuDevice).gpu.destroy();
 
-test.each([0, 10, 40, 60])("a GPU lost at step %d: the same bits, and it is told", async (at) => {
+test.each([0, 10, 40, 60])("a GPU lost at step %d: the same bits, and it is reported", async (at) => {
   const device = await openDevice();
   const losses: string[] = [];
   const model = await createModel(net, { device, seed: 1, onLost: (why) => losses.push(why) });
@@ -74,7 +74,7 @@ test.each([0, 10, 40, 60])("a GPU lost at step %d: the same bits, and it is told
   expect(second.isDisposed).toBe(true);
 });
 
-test("lost while the model predicts between two events: the same bits, and it is told", async () => {
+test("lost while the model predicts between two events: the same bits, and it is reported", async () => {
   const device = await openDevice();
   const model = await createModel(net, { device, seed: 1 });
   const told = [];
@@ -132,7 +132,7 @@ test("where no adapter comes back the CPU takes over within two seconds, and tra
   device.dispose();
 });
 
-test("a device that was handed in is opened again by its function, or the CPU says why not", async () => {
+test("a device that was passed in is opened again by its function, or the CPU says why not", async () => {
   const adapter = () => navigator.gpu.requestAdapter();
   const opened: GPUDevice[] = [];
   const open = async (): Promise<GPUDevice> => {

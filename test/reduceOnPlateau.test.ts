@@ -319,7 +319,7 @@ test("a verified training takes the steps at the rates that it had", async () =>
   expect(await verifyTraining(model, { ...request, options: others })).toMatchObject({ passed: false });
 });
 
-test("wrong options and states of another metric are told", async () => {
+test("wrong options and states of another metric are reported", async () => {
   using model = await open(reference);
   const wrong = (reduceOnPlateau: unknown, options: TrainOptions = { validation }) =>
     expect(model.fit(data, { ...options, reduceOnPlateau: any(reduceOnPlateau) })).rejects;

@@ -84,7 +84,7 @@ test("train and sweep learn from mixtures of rows, and verify it; embeddings are
   ]);
 });
 
-test("what makes no sense is told in the words of the command line", async () => {
+test("invalid options are reported in the command line's terms", async () => {
   write("kinds.csv", table());
   for (const [flags, message] of [
     [["--class-weights", "1,2,3"], "--class-weights: expected 2 weights, got 3"],

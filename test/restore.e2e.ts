@@ -66,7 +66,7 @@ test.each([
   ["population", population],
   ["playground", playground],
 ])(
-  "an interrupted training goes on where it was kept: %s",
+  "an interrupted training continues where it was kept: %s",
   async (view, address) => {
     page = await host.open(address);
     if (view === "playground") await press("▶ Train");

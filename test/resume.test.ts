@@ -106,7 +106,7 @@ for (const [name, device, strategy] of places) {
   });
 }
 
-test("a state of the GPU goes on on the CPU", async () => {
+test("a state of the GPU continues on the CPU", async () => {
   const options = { ...shared, optimizer: rmsProp({ learningRate: 0.02, momentum: 0.5 }) };
   using first = await createModel(net, { device: gpu(), seed: 1 });
   const resume = await cutOff(first, options);

@@ -124,7 +124,7 @@ describe("sweep", () => {
     expect(record.networkStepsPerSecond).toBeGreaterThan(0);
   });
 
-  test("networks that diverge stop and are told, the others go on", async () => {
+  test("networks that diverge stop and are reported, the others continue", async () => {
     const flags = [
       "--target",
       "Horsepower",

@@ -67,7 +67,7 @@ describe("parseValues", () => {
     expect(fault.fix).toMatch(fix);
   });
 
-  test("values in words", () => {
+  test("values as text", () => {
     expect(describeValues(rate("log:1e-4..1"))).toBe("0.0001 to 1 (log)");
     expect(describeValues(seeds("0..4095"), String)).toBe("0 to 4095");
     expect(describeValues(rate("1,2,3,4,5,6,7,8"))).toBe("1, 2, 3, 4, 5, 6, … 2 more");

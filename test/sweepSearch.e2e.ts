@@ -24,7 +24,7 @@ function readCsv(name: string): Record<string, number | undefined>[] {
 }
 
 describe("--halving", () => {
-  test("tells the rungs, how far each network came and what that saves; the winner has all its steps", async () => {
+  test("reports the rungs, how far each network came and what that saves; the winner has all its steps", async () => {
     const flags = [...rates, "--members", "12", "--epochs", "18", "--halving", "--csv", "halved.csv"];
     const more = ["--metrics", "f1,rocAuc", "--schedule", "cosine", "--verify", "--output", "halved.safetensors"];
     const { code, stdout, stderr } = await thalweg([...sweepPenguins, ...flags, ...more]);
@@ -252,7 +252,7 @@ describe("--checkpoint and --resume", () => {
     ["a plain sweep", ["--momentum", "0..0.9", "--optimizer", "sgd"]],
     ["early stopping", ["--patience", "2"]],
     ["Hyperband", ["--hyperband"]],
-  ])("%s that goes on from any of its checkpoints ends in the same bytes", async (name, more) => {
+  ])("%s that continues from any of its checkpoints ends in the same bytes", async (name, more) => {
     const place = `ck-${name.replaceAll(" ", "-")}`;
     const flags = [...rates, "--members", "9", "--epochs", "9", ...more, "--quiet"];
     const kept = ["--checkpoint", place, "--every", "9", "--keep", "20"];
@@ -309,7 +309,7 @@ describe("--checkpoint and --resume", () => {
     ["SIGTERM", 143],
     ["SIGHUP", 129],
   ] as const)(
-    "%s writes a checkpoint and prints the line that goes on, after which the sweep ends as if undisturbed",
+    "%s writes a checkpoint and prints the command that resumes, after which the sweep ends as if undisturbed",
     async (signal, exitCode) => {
       rmSync(join(folder, "state"), { recursive: true, force: true });
       const flags = [...rates, "--members", "8", "--epochs", "3000", "--halving", "2", "--min-epochs", "600"];
@@ -337,7 +337,7 @@ describe("--checkpoint and --resume", () => {
     },
   );
 
-  test("a sweep that is killed by kill -9 goes on from its last checkpoint", async () => {
+  test("a sweep that is killed by kill -9 continues from its last checkpoint", async () => {
     const flags = [...rates, "--members", "8", "--epochs", "2000", "--quiet"];
     const kept = ["--checkpoint", "killed", "--every", "100"];
     const interrupt = { after: "steps/s", signals: ["SIGKILL"] } as const;
@@ -386,7 +386,7 @@ describe("--checkpoint and --resume", () => {
     ["train", ["--folds", "3"]],
     ["sweep", ["--folds", "3", ...rates, "--members", "3"]],
   ])(
-    "%s: SIGINT while it cross-validates keeps the trainings, and the line that resumes goes on with them",
+    "%s: SIGINT while it cross-validates keeps the trainings, and the printed command resumes them",
     async (command, flags) => {
       const own = [command, penguins, "--target", "Species", ...wasm, ...flags, "--epochs", "1500"];
       const interrupt = { after: "steps/s", signals: ["SIGINT"] } as const;

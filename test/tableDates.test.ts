@@ -74,7 +74,7 @@ describe("one date", () => {
   ])("%s", (text, form, iso) => expect(parseDate(text, form)).toBeCloseTo(at(iso), 9));
 
   test.each(["2023-02-29", "2023-13-01", "2023-00-10", "31/31/2023", "1.2.23", "2023-01-01 25:00", "2023-01-01x", "10 Foo 2023", "1-2", "", "2023-1/1", "12:61", "1990-95", "2021-Q5", "Q0 2021", "2021-W53", "2021-W00", "13/2021", "3.2021", "1/3000"])(
-    "%j is none",
+    "%j is not one",
     (text) => expect(formsOf(text, true)).toEqual([]),
   ); // prettier-ignore
 
@@ -112,7 +112,7 @@ describe("a column of dates", () => {
     expect(inputNames(preprocessing)).toEqual(names);
   }); // prettier-ignore
 
-  test("the order of day and month is found by a part above 12, or told", async () => {
+  test("the order of day and month is found by a part above 12, or reported", async () => {
     const rows = (texts: string[]) => Array.from({ length: 20 }, (_, k) => texts[k % texts.length]!);
     const formOf = async (texts: string[]) => {
       const { preprocessing, report } = await learn(rows(texts));
@@ -126,7 +126,7 @@ describe("a column of dates", () => {
     expect(await formOf(["03.04.2023", "05.06.2023"])).toMatchObject([{ form: "DMY" }, ""]);
   });
 
-  test("YYYYMMDD is a date only where the name says so", async () => {
+  test("YYYYMMDD is a date only where the column's name suggests it", async () => {
     const dates = every(1, 30).map((date) => date.replaceAll("-", ""));
     expect((await learn(dates, "date")).preprocessing.inputs[0]).toMatchObject({ kind: "date", form: "compact" });
     expect((await learn(dates, "amount")).preprocessing.inputs[0]).toMatchObject({ kind: "number" });
@@ -152,7 +152,7 @@ describe("a column of dates", () => {
       expect(report.missing).toEqual([{ name: "when", cells: 5 }]);
     });
 
-    test("a day that is none", async () => {
+    test("a day that is not one", async () => {
       expect(await whyOf(dates.with(3, "2023-02-30"))).toEqual([
         expect.stringContaining('"2023-02-30" is not a date; pass'),
       ]);

@@ -99,7 +99,7 @@ test("08: a constant column is named and left out", async () => {
   expect(inputNames(preprocessing)).toEqual(["b"]);
 });
 
-test("10: an id is ignored unless asked for", async () => {
+test("10: an id is ignored unless requested", async () => {
   const { report, preprocessing } = await learn("10-id-and-noise.csv", { target: "Species" });
   expect(report.ignored).toMatchObject([{ name: "Id", canBeKept: true }]);
   expect(inputNames(preprocessing)).not.toContain("Id");

@@ -55,7 +55,7 @@ describe("labels that start with digits", () => {
     expect(inputNames(prepared.preprocessing)).toHaveLength(1 + texts.length);
   });
 
-  test("amounts with units, currencies and signs behind them stay numbers, and signs are told", async () => {
+  test("amounts with units, currencies and signs behind them stay numbers, and signs are reported", async () => {
     const amounts = rowsOf(40, (k) => ({
       x: `${k} kg`,
       y: noise(k),
@@ -104,7 +104,7 @@ describe("labels", () => {
     ["numbers and texts", ["1", "2.0", "b"], ["1", "2.0", "b"]],
   ])("%s", async (_, texts, classes) => expect(classesOf(await labels(...texts))).toEqual(classes));
 
-  test("what differs by case only is told", async () => {
+  test("values that differ only in case are reported", async () => {
     expect((await labels("AA", "Aa", "aa")).report.notes).toEqual(['"y": "AA", "Aa", "aa" differ only in case and remain separate values']); // prettier-ignore
     expect((await labels("Oak", "Oak", "oak", "elm")).report.notes.join()).toMatch(/merged: "Oak", "oak"/);
   });
@@ -114,7 +114,7 @@ describe("labels", () => {
     [["NEW YORK", "NEW  YORK", "ROME"], /"y": merged into one value each: "NEW YORK" with different blanks$/],
     [[true, "true", false], /"y": merged into one value each: true and "true"$/],
     [["1", 1, 2], /"y": merged into one value each: "1" and 1$/],
-  ])("%j: values that look alike are told, in targets and inputs", async (texts, note) => {
+  ])("%j: values that look the same are reported, in targets and inputs", async (texts, note) => {
     expect((await labels(...texts)).report.notes.join("|")).toMatch(note);
     const asInput = await learn(rowsOf(40, (k) => ({ y: `${noise(k)}`, x: ["a", ...texts][k % (texts.length + 1)] })));
     expect(asInput.report.notes.join("|")).toMatch(new RegExp(note.source.replace('"y"', '"x"')));
@@ -235,7 +235,7 @@ describe("ids", () => {
     ["dept_id", (k) => 7 + (k % 3), ["dept_id=7", "dept_id=8", "dept_id=9"], /"dept_id": named like an id, but kept as categories because there are only 3 values, in 13 rows each/],
     ["plz", (k) => 10_115 + (k % 2), ["plz=10115", "plz=10116"], /"plz": numbers that are named like codes: each of the 2 is a category/],
     ["period", (k) => 202_101 + (k % 12), ["period"], /"period": numbers such as 202101 are read as amounts; write 2021-01/],
-  ])("%s of few values is told", async (name, value, inputs, note) => {
+  ])("%s of few values is reported", async (name, value, inputs, note) => {
     const { preprocessing, report } = await learn(rowsOf(40, (k) => ({ [name]: value(k), y: x(k) })));
     expect(inputNames(preprocessing)).toEqual(inputs);
     expect(report.notes.join()).toMatch(note);
@@ -309,7 +309,7 @@ describe("kinds", () => {
     ]);
   });
 
-  test("text among formatted numbers is told with what the others look like", async () => {
+  test("text among formatted numbers is reported with what the others look like", async () => {
     const rows = rowsOf(60, (k) => ({ price: k === 11 ? "on request" : `${k + 1},${100 + k}`, y: noise(k) }));
     const error = await rejectionOf(() => learn(rows));
     expect(error.message).toMatch(
@@ -376,7 +376,7 @@ describe("kinds", () => {
     ["degrees and minutes", (k) => `${k + 10}°${k}'N`],
     ["feet and inches", (k) => `${1 + Math.floor(k / 12)}'${k % 12}"`],
     ["several units of time", (k) => `${k + 1}h ${k} min`],
-  ])("numbers with %s are told", async (words, cell) => {
+  ])("numbers with %s are reported", async (words, cell) => {
     const rows = rowsOf(40, (k) => ({ x: noise(k), y: noise(k + 1), z: cell(k) }));
     expect(whyIgnored(await learn(rows))["z"]).toContain(`looks like numbers with ${words}; write plain numbers`);
     expect((await rejectionOf(() => learn(rows, { target: "z" }))).message).toContain(
@@ -473,7 +473,7 @@ describe("missing cells", () => {
     expect(empty.report.notes.join()).not.toMatch(/taken as missing/);
   }); // prettier-ignore
 
-  test("few rows that are left are told, with rows that are lost", async () => {
+  test("a warning names dropped rows when few rows remain", async () => {
     const rows = (left: number) => rowsOf(40, (k) => ({ x: k < left ? k : null, z: noise(k), y: k < left ? "a" : "b" }));
     const fault = await rejectionOf(() => learn(rows(6), { missingCells: "drop", columns: ["x", "z"] }));
     expect(fault.message).toMatch(/got one class only, "a", in the 6 remaining rows: 34 rows with missing cells were dropped/);

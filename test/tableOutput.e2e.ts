@@ -43,7 +43,7 @@ describe("train", () => {
 });
 
 describe("predict and evaluate", () => {
-  test("an unseen category is told with its place; --strict makes it an error", async () => {
+  test("an unseen category is reported with its place; --strict makes it an error", async () => {
     expect(await train("01-train.csv", "label")).toMatchObject({ code: 0 });
     const use = ["predict", "label.safetensors", fault("01-new.csv"), ...cpu];
     const { code, stdout, stderr } = await thalweg(use);

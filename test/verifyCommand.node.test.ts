@@ -56,7 +56,7 @@ test("a check of more than ten seconds is said to be long, once, after a second"
   now.mockRestore();
 });
 
-test("a training that a GPU handed over to WebAssembly is repeated on WebGPU", async () => {
+test("a training that a GPU offloaded to WebAssembly is repeated on WebGPU", async () => {
   const software = (await acquire({ device: "software" })) as GpuDevice;
   const found = await ownerOf(software.gpu, { isOwned: false, isRequired: false, maxBufferBytes: undefined });
   const device = Object.assign(found, { kind: "gpu" as const }); // it poses as hardware

@@ -50,7 +50,7 @@ async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<D
   }
 }
 
-/** How a device was opened, for when it is lost. */
+/** Options a device was opened with, to reopen it after a loss. */
 const openings = new WeakMap<Device, AcquireOptions>();
 
 const handedIn = "it was passed as gpuDevice; pass a function to have it reopened";
@@ -90,6 +90,6 @@ export async function openAgain(lost: Device): Promise<Device | string> {
   return opened;
 }
 
-/** What takes over where a device does not come back: WebAssembly, and where that was lost, the float64 reference. */
+/** Fallback for a device that cannot be reopened: WebAssembly, or the float64 reference where that was lost. */
 export const openInstead = ({ kind }: Device, reason: string): Promise<Device> =>
   kind === "wasm" ? openReference(reason) : openCpu(reason);

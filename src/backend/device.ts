@@ -9,7 +9,7 @@ export type DeviceChoice = (typeof deviceChoices)[number];
 export interface AcquireOptions {
   /** auto (default): hardware adapter, else WebAssembly, else the float64 reference. */
   readonly device?: DeviceChoice;
-  /** Where adapters come from; default `navigator.gpu`. */
+  /** Source of adapters; default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
   /**
    * A device of your own: used, and never destroyed. Given as a function that opens one, a lost device is replaced by what it returns
@@ -38,7 +38,7 @@ export interface Ledger {
 /** A place to compute: the CPU, or a WebGPU device with a ledger of its buffers. */
 export interface Device {
   readonly kind: DeviceKind;
-  /** What models and tensors hold on a GPU, and tensors on the CPU; 0 when all are disposed. */
+  /** Buffers and bytes that models and tensors hold on a GPU, and tensors on the CPU; 0 when all are disposed. */
   readonly ledger: Readonly<Ledger>;
   /** One line for people. */
   readonly name: string;

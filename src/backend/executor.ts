@@ -32,10 +32,10 @@ export type StrategyName = (typeof strategyNames)[number];
 export const activationStorages = ["f32", "f16"] as const;
 export type ActivationStorage = (typeof activationStorages)[number];
 
-/** As the planner sees fit, or the strategy of that name. */
+/** `auto`: chosen by the planner; else the strategy of that name. */
 export type Strategy = "auto" | StrategyName;
 
-/** What members have each for themselves, [members] values; where one is missing, all take the optimizer's, or the run's seed. */
+/** Values per member, [members]; members without one use the optimizer's value, or the run's seed. */
 export interface PerMember {
   readonly learningRate?: ArrayLike<number>;
   readonly momentum?: ArrayLike<number>;
@@ -59,13 +59,13 @@ export interface EarlyStoppingState {
   readonly judgedStep: number;
   /** [members, parameterCount], or none where they are not restored; of averages, where the training keeps some. */
   readonly bestParameters: FloatArray;
-  /** What members are judged by, `loss min` for example; states of earlier versions do not have it. */
+  /** Monitored metric and mode, `loss min` for example; missing in states of earlier versions. */
   readonly monitor?: string;
 }
 
 /** State of the learning-rate reductions, [members] each unless stated otherwise: src/model/reduceOnPlateau.ts. */
 export interface PlateauState {
-  /** What members are judged by, `loss min` for example. */
+  /** Monitored metric and mode, `loss min` for example. */
   readonly monitor: string;
   /** Best value of the metric; infinite where there was none. */
   readonly bestValues: Float64Array;
@@ -73,7 +73,7 @@ export interface PlateauState {
   readonly waits: Float64Array;
   /** Validations of a cooldown that are left. */
   readonly cooldowns: Float64Array;
-  /** As that of early stopping. */
+  /** Monitored metric and mode, as in early stopping. */
   readonly judgedStep: number;
   /** One value of each for every reduction, in order: after which step, of which member, and what its rate is multiplied by since. */
   readonly reducedSteps: Float64Array;
@@ -83,7 +83,7 @@ export interface PlateauState {
 
 /** State of successive halving: src/model/halving.ts. */
 export interface HalvingState {
-  /** What members are compared by, `loss min` for example. */
+  /** Metric and mode that members are compared by, `loss min` for example. */
   readonly monitor: string;
   /** What decides its rungs. */
   readonly factor: number;
@@ -153,9 +153,9 @@ export interface Checkpoint {
   readonly step: number;
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
-  /** What the optimizer keeps, momentum or moments, and behind it the average of the parameters: [states, members, parameterCount]. */
+  /** Optimizer state (momentum or moments), followed by the average of the parameters: [states, members, parameterCount]. */
   readonly moments: FloatArray;
-  /** As `MemberResults` has them, [members]. */
+  /** Same fields as `MemberResults`, [members]. */
   readonly nonFiniteSteps: Float64Array;
   readonly bestLosses: FloatArray;
   readonly bestSteps: Float64Array;
@@ -184,11 +184,11 @@ export interface RunSettings {
   readonly strategy?: Strategy;
   /** Default: f32. */
   readonly activationStorage?: ActivationStorage;
-  /** What moments and results start from; the parameters are the executor's. */
+  /** Initial moments and results; the parameters are those of the executor. */
   readonly resume?: Checkpoint;
 }
 
-/** How training went for each member, [members]. */
+/** Training results per member, [members]. */
 export interface MemberResults {
   /** Loss before the last step done; NaN where the member has stopped. */
   readonly finalLosses: FloatArray;
@@ -199,7 +199,7 @@ export interface MemberResults {
   readonly nonFiniteSteps: Float64Array;
 }
 
-/** How well each member fits rows of data, [members]. */
+/** Scores per member on rows of data, [members]. */
 export interface Scores {
   /** Mean loss of each member, as the network defines it. */
   readonly losses: FloatArray;
@@ -239,10 +239,10 @@ export interface TrainingRun {
 
 /** Report of a plan, available before anything runs. */
 export interface PlanReport {
-  /** What computes: that of the device, or wasm where a GPU offloads a tiny network. */
+  /** Machine that computes the run: that of the device, or wasm where a GPU offloads a tiny network. */
   readonly machine: DeviceKind;
   readonly strategy: StrategyName | "reference";
-  /** How steps are computed and why, in about six words. */
+  /** Strategy and reason in about six words. */
   readonly summary: string;
   /** One sentence: why this strategy, with the estimated times of the others. */
   readonly reason: string;
@@ -295,7 +295,7 @@ export function requireAlive(place: string, isDisposed: boolean): void {
   if (isDisposed) throw disposedFault(place);
 }
 
-/** What computes: holds the parameters of R members of one network on one device. */
+/** Holds the parameters of R members of one network on one device, and computes with them. */
 export interface Executor {
   readonly network: AnyNetwork;
   readonly members: number;
@@ -313,7 +313,7 @@ export interface Executor {
   dispose(): void;
 }
 
-/** What only the float64 reference does: it answers at once, and for parameters that are not its own. */
+/** Methods that only the float64 reference has: synchronous, and for any parameters. */
 export interface Reference extends Executor {
   /** As `trace`. */
   traceNow(data: TrainingRows, optimizer: Optimizer): Trace;

@@ -26,11 +26,11 @@ const [mostOfSame, mostLosses] = [3, 6];
 /** Losses that far apart are not in a row. */
 const rowMs = 60_000;
 
-/** What another device may do better: the device was lost, or accepts a call or a kernel no more. */
+/** Whether an error is the device's, so that another device may succeed: it was lost, or refused a call or a kernel. */
 export const isOfDevice = (error: unknown): error is GpuLost | ShaderFailed =>
   error instanceof GpuLost || error instanceof ShaderFailed;
 
-/** What befell the device, in one line. */
+/** Returns why the device was lost or refused, in one line. */
 export const whyOf = ({ fault }: GpuLost | ShaderFailed): string => fault.got.replace(/^a lost one \((.*)\)$/s, "$1");
 
 export interface Place {
@@ -84,12 +84,12 @@ export class RecoveringExecutor implements Executor {
     }
   }
 
-  /** What computes now. */
+  /** The executor that computes now. */
   get device(): Device {
     return this.#device;
   }
 
-  /** What befell the device before, in one line. */
+  /** Why the previous device was replaced, in one line. */
   get why(): string {
     return this.#why;
   }

@@ -10,7 +10,7 @@ const mostMs = 1500;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What `opening` gives, if that is soon; a device that comes later is ended. */
+/** Resolves with the device if it opens in time; a device that opens later is disposed. */
 async function within(opening: Promise<Device | string>, ms: number): Promise<Device | string | undefined> {
   let isLate = false;
   const late = pause(ms).then(() => void (isLate = true));

@@ -1,6 +1,6 @@
 /**
- * How long a GPU may say nothing: to a request for it, and to work; one that computes on the CPU is slow on a busy machine. `again` is for
- * one that was opened again after it had said nothing: all tries together stay below half a minute on hardware, and a minute and a half elsewhere.
+ * Timeouts for requests of a GPU and for its work; a software adapter is slow on a busy machine. `again` is for a device that was opened
+ * again after it had not answered: all tries together take at most half a minute on hardware, and a minute and a half elsewhere.
  */
 export const patienceMs = { opening: 10_000, gpu: 20_000, software: 60_000, again: { gpu: 8000, software: 20_000 } };
 
@@ -65,7 +65,7 @@ export class Waits {
 }
 
 /**
- * What a host's own function promises, or an error after `patienceMs`: for what comes before there is a device.
+ * Awaits a promise of the host, or rejects after `patienceMs`; used before there is a device.
  * @throws Error
  */
 export async function soon<T>(what: string, work: Promise<T>, patienceMs: number): Promise<T> {

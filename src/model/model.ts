@@ -76,13 +76,13 @@ export class Model<Architecture extends AnyNetwork = Network> {
     this.#executor = executor;
   }
 
-  /** What computes: the device of `createModel`, or the one that took its place when that was lost. */
+  /** The device that computes: that of `createModel`, or its replacement after a loss. */
   get device(): Device {
     return this.#executor.device;
   }
 
   /**
-   * What `train` would do, before it does it; a schedule changes none of it.
+   * Returns the plan of `train` with these options without training; a schedule does not change it.
    * @throws InvalidInput, LimitExceeded
    */
   async plan(data: Dataset, options: TrainOptions = {}): Promise<PlanReport> {
@@ -142,29 +142,29 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * How the latest training went for each member: known when it has ended, at its last step, by an abort or by leaving the
+   * Results of the latest training per member: available when it has ended, at its last step, by an abort or by leaving the
    * loop early. Undefined before; of a large model also where its device was lost for good.
    */
   get results(): MemberResults | undefined {
     return this.#trainer?.results;
   }
 
-  /** How the latest training went, until its last event: of one that was resumed from its very beginning. Undefined before any. */
+  /** History of the latest training up to its last event; of a resumed training from its very first step. Undefined before any training. */
   get history(): History | undefined {
     return this.#trainer?.recorder.history;
   }
 
-  /** How the latest training's early stopping went for each member, at its last event. Undefined without it. */
+  /** Early-stopping results of the latest training per member, at its last event. Undefined without early stopping. */
   get earlyStopping(): StoppingResult | undefined {
     return this.#trainer?.earlyStopping;
   }
 
-  /** How the latest training's successive halving went, at its last event. Undefined without it. */
+  /** Successive-halving results of the latest training, at its last event. Undefined without halving. */
   get halving(): HalvingResult | undefined {
     return this.#trainer?.halving;
   }
 
-  /** How the latest training's learning rates were reduced on plateaus, as of its last event. Undefined without that option. */
+  /** Learning-rate reductions of the latest training, as of its last event. Undefined without `reduceOnPlateau`. */
   get reduceOnPlateau(): PlateauResult | undefined {
     return this.#trainer?.reduceOnPlateau;
   }
@@ -205,7 +205,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * What the network answers: its outputs, and where the loss takes logits the probabilities that they stand for.
+   * Returns the outputs of the network; where the loss takes logits, the probabilities.
    * @param inputs [rows, network.inputs]
    * @returns [rows, network.outputs], of several members [members, rows, network.outputs]; f64 on the CPU
    */
@@ -214,7 +214,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return probabilitiesOf(this.network, await this.#executor.predict(inputs));
   }
 
-  /** As `predict`, but the outputs of the last layer as they are: logits where the loss takes logits. */
+  /** Returns the outputs of the last layer unchanged: logits where the loss takes logits. Otherwise like `predict`. */
   async logits(inputs: FloatArray): Promise<FloatArray> {
     requireInputs("logits: inputs", inputs, this.network);
     return this.#executor.predict(inputs);
@@ -235,7 +235,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * As the function `crossValidate`, of this network on this device; the model's own parameters stay as they are.
+   * Cross-validates this network on this device, like the function `crossValidate`; the model's parameters do not change.
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
   async crossValidate(data: Dataset, options: CrossValidationOptions = {}): Promise<CrossValidation> {
@@ -244,7 +244,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * What members predict together, a deep ensemble (Lakshminarayanan, Pritzel, Blundell 2017): mean and standard deviation of
+   * Returns the prediction of the ensemble, a deep ensemble (Lakshminarayanan, Pritzel, Blundell 2017): mean and standard deviation of
    * `predict` over them.
    * @param inputs [rows, network.inputs]
    * @param options.members default all
@@ -271,7 +271,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#pick("pick: member", members);
   }
 
-  /** Where models of other members are, which are told of nothing. */
+  /** Models of other members; they are not notified. */
   #place(members: number): Place & { readonly network: Architecture } {
     const { device, recovers } = this.#executor;
     return { device, network: this.network, members, recovers };

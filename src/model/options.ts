@@ -34,7 +34,7 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
   /**
-   * How the learning rate changes from step to step: `cosine()`, `oneCycle()`, `warmUp(100, cosine())` and others, or a function of the steps
+   * Learning-rate schedule: `cosine()`, `oneCycle()`, `warmUp(100, cosine())` and others, or a function of the steps
    * done, each a factor of the optimizer's rate. Of momentum and weight decay too: `{ learningRate, momentum, weightDecay }`.
    */
   readonly schedule?: ScheduleOption;
@@ -64,14 +64,14 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   readonly shuffle?: boolean;
   /** Seed of the order; integer in [0, 2⁵³), default 0. */
   readonly seed?: number;
-  /** What each member has for itself: lists with one value per member. What is missing here, all have in common. */
+  /** Values per member: lists with one value per member. All members share what is missing here. */
   readonly perMember?: PerMember;
   /**
    * Train on as many rows, drawn with replacement (Efron 1979; Breiman 1996: bagging). With `perMember.seed` every member has
    * a sample of its own, otherwise all share the sample of `seed`.
    */
   readonly bootstrap?: boolean;
-  /** How steps are computed: the quickest way by the planner (default), or the one named. The CPU reference has but one. */
+  /** Strategy of the steps: chosen by the planner (default), or the named one. The CPU reference has only one. */
   readonly strategy?: Strategy;
   /**
    * "f16" lets the strategies `tiles` and `groups` keep activations and their gradients in 16 bits: twice the samples in the memory of a
@@ -119,7 +119,7 @@ export interface CheckpointPlan {
   readonly save: (checkpoint: Checkpoint) => unknown;
 }
 
-/** What `next()` of a training changes from then on. The first `next()` of a generator takes none: use the options. */
+/** Controls passed to `next()` of a training, in effect from then on. The first `next()` of a generator ignores them: use the options. */
 export interface TrainingControls {
   /** When the next events come, counted from here: `{ steps: 1 }` trains step by step. */
   readonly logInterval?: LogInterval;
@@ -257,7 +257,7 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
 interface HeldOutMembers {
   readonly members: number;
   readonly heldOut?: RunSettings["heldOut"];
-  /** What is learned from instead of the rows themselves. */
+  /** Mixup: trains on mixtures of rows instead of the rows. */
   readonly mixed?: Dataset;
 }
 

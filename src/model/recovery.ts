@@ -2,7 +2,7 @@
 export interface Recovery {
   /** Step that it continued from: what came after was computed once more. */
   readonly step: number;
-  /** What befell the device, in one line. */
+  /** Why the device was replaced, in one line. */
   readonly why: string;
   /** Name of the device that computes from here on. */
   readonly device: string;

@@ -4,7 +4,7 @@ import { type Optimizer, takes } from "../math/optimizer.ts";
 import { memberHyperParameters } from "../math/hyperParameters.ts";
 import { mostStepValues } from "../math/optimizerUpdate.ts";
 import { checkedSchedule, factorFunction, type Schedule, withLength } from "../math/schedule.ts";
-import type { Factors, ScheduledName } from "../math/scheduled.ts";
+import type { Factor, Factors, ScheduledName } from "../math/scheduled.ts";
 import { updateValuesOf } from "../math/updateValues.ts";
 
 /** A schedule, or a function of the steps done that gives a factor of the base value. */
@@ -45,7 +45,7 @@ export function factorsOf(option: ScheduleOption, { optimizer, perMember }: RunS
   const place = "train: schedule";
   const wanted = isOne(option) ? { learningRate: option } : option;
   requireOptions(place, wanted, memberHyperParameters);
-  const factors: { -readonly [Name in ScheduledName]?: (step: number) => number } = {};
+  const factors: { -readonly [Name in ScheduledName]?: Factor } = {};
   for (const name of memberHyperParameters) {
     const own = wanted[name];
     if (own === undefined) continue;

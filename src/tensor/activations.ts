@@ -22,7 +22,7 @@ export function activate(activation: Activation, a: Tensor): Tensor {
   });
 }
 
-/** Of an activation, how often it is derived. */
+/** Order of the derivative of an activation. */
 interface Slope {
   readonly activation: Activation;
   readonly order: number;

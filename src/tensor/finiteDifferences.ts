@@ -23,7 +23,7 @@ export interface CheckedEntry {
   /** Argument of the function, the tensor in it, and the entry: `arguments[0].weights[1, 2]`. */
   readonly name: string;
   readonly gradient: number;
-  /** What central differences say. */
+  /** Results of central differences. */
   readonly difference: number;
   /** |gradient − difference| in units of what is allowed. */
   readonly error: number;
@@ -76,7 +76,7 @@ async function valueAt(f: TreeFunction, device: Device, { tree, values }: Point)
 
 interface Slope {
   readonly difference: number;
-  /** What rounding of the values may do to it. */
+  /** Bound of the rounding error. */
   readonly rounding: number;
 }
 

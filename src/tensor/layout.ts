@@ -70,7 +70,7 @@ function transposed(a: Tensor, axes: readonly number[]): Tensor {
 const swapped = (rank: number): number[] =>
   Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
 
-/** Where a part lies in a tensor: its first index along each axis, and its shape. */
+/** A slice of a tensor: its first index along each axis, and its shape. */
 interface Part {
   readonly begin: readonly number[];
   readonly shape: Shape;

@@ -14,7 +14,7 @@ import {
   type StoredStretch,
 } from "./storage.ts";
 
-/** What a tensor is made of. */
+/** Constructor arguments of a tensor. */
 interface Parts extends StoredStretch {
   readonly shape: Shape;
   readonly label: string;
@@ -49,7 +49,7 @@ export class Tensor {
     return this.#parts.shape;
   }
 
-  /** How a GPU stores the values; the reference has float64 in either case. */
+  /** Data type in GPU memory; the reference always uses float64. */
   get dtype(): DataType {
     return this.#parts.dtype;
   }

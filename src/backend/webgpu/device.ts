@@ -37,7 +37,7 @@ export class GpuDevice implements Device {
   readonly subgroupLanes: number | undefined;
   /** Four neighbouring invocations can exchange values: tried when the device, or the first of its adapter, was acquired. */
   readonly hasQuads: boolean;
-  /** What the driver refused to compile and is done without: strategies, scores of many members, variants of products; and why. */
+  /** Kernels that the driver refused to compile and that are not used any more (strategies, scores of many members, variants of matmul), with the reason. */
   readonly refusals = new Map<StrategyName | "scores" | "variants", string>();
   /** False where "auto" found it: tiny networks may then run in WebAssembly. */
   readonly isRequired: boolean;
@@ -45,7 +45,7 @@ export class GpuDevice implements Device {
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
   /** Created for the first tensor. */
   tensorBackend: TensorBackend | undefined;
-  /** How long an answer is waited for; then the device is a lost one. */
+  /** Time to wait for an answer before the device counts as lost. */
   patienceMs: number;
   isSilent = false;
   isHurried = false;
@@ -105,7 +105,7 @@ export class GpuDevice implements Device {
     return { adapter, limits: figures, features: [...features].toSorted() };
   }
 
-  /** From now on everything rejects with `GpuLost`, also what is waited for. */
+  /** From now on all calls and pending waits reject with `GpuLost`. */
   lose(why: string): void {
     if (this.#lost !== undefined) return;
     this.#lost = why;
@@ -164,7 +164,7 @@ export class GpuDevice implements Device {
     return this.#lost !== undefined;
   }
 
-  /** What was awaited has rejected: a device that takes back its work is as good as lost. */
+  /** Handles a rejected wait: a device that cancels its work counts as lost. */
   async #failure(place: string, error: unknown): Promise<ThalwegError> {
     if (this.#lost === undefined && error instanceof ThalwegError) return error;
     if (!(await this.turnsOutLost())) this.lose(`it cancelled submitted work: ${describeError(error)}`);

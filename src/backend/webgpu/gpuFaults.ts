@@ -1,4 +1,4 @@
-// What goes wrong on a GPU, as errors with names.
+// Converts faults of a GPU to typed errors.
 
 import { GpuLost, GpuOutOfMemory, ShaderFailed, ThalwegError } from "../../errors.ts";
 

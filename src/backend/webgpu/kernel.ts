@@ -86,7 +86,7 @@ const compiled = new WeakMap<GpuDevice, Newest<Promise<Kernel>>>();
 const keyOf = ({ name, variant }: KernelSource, constants: Constants): string =>
   `${name} ${variant ?? ""} ${JSON.stringify(constants)}`;
 
-/** What is kept of a device. */
+/** Returns the cache of a device. */
 function keptOf<Value>(all: WeakMap<GpuDevice, Newest<Value>>, device: GpuDevice): Newest<Value> {
   const kept = all.get(device) ?? new Newest<Value>(mostKept);
   all.set(device, kept);
