@@ -36,9 +36,9 @@ export async function encode(
 }
 
 /** @throws BadFile on a damaged file */
-export async function decode(place: string, bytes: Uint8Array): Promise<SavedModel> {
-  const { decodeModel } = await import("../formats/modelFile.ts");
-  return decodeModel(bytes, place);
+export async function decode(place: string, bytes: Uint8Array): Promise<Pick<SavedModel, keyof ModelToSave>> {
+  const { openModel } = await import("../formats/imported/importModel.ts");
+  return openModel(bytes, place);
 }
 
 /** Throws `InvalidInput` unless a file holds the same network, as many times. */
