@@ -130,7 +130,7 @@ for (const { name, open } of places) {
   });
 }
 
-test("wrong calls are told", async () => {
+test("wrong calls are reported", async () => {
   const device = await acquire({ device: "reference" });
   const a = t.tensor(device, [1, 2]);
   await expect(t.compile(3 as unknown as () => t.Tensor)).rejects.toThrow("expected a function, got number");

@@ -65,7 +65,7 @@ describe("reading tables", () => {
     [
       "two columns of one name",
       "a,b,a\n1,2,3\n",
-      /t: line 1: expected column names that differ, got "a" in columns 1 and 3; rename one/,
+      /t: line 1: expected different column names, got "a" in columns 1 and 3; rename one/,
     ],
     ["an open quote", 'a,b\n1,"2\n3,4\n', /closed quotes/],
     ["broken JSON", '[{"a":1},', /expected valid JSON/],

@@ -121,7 +121,7 @@ test("a link names the controls that it leaves out", () => {
   for (const wrong of ["data_data", "everything", "data,speed", "_"]) expect(parseGroups(wrong)).toBeUndefined();
   const { state, problems } = decodeState(new URLSearchParams("hide=run"));
   expect(state.hidden).toEqual([]);
-  expect(problems[0]).toMatch(/hide=run is left out: expected some of data, painting/);
+  expect(problems[0]).toMatch(/hide=run is ignored: expected some of data, painting/);
 });
 
 test("an epoch has every training point once", () => {

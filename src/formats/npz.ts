@@ -4,7 +4,7 @@
 import { crc32 } from "../data/binary/crc32.ts";
 
 export interface NamedArray {
-  /** Letters, digits, `_` and `.`: what `numpy.load(file)[name]` is asked for. */
+  /** Letters, digits, `_` and `.`: what `numpy.load(file)[name]` is requested. */
   readonly name: string;
   readonly shape: readonly number[];
   /** Row by row. */

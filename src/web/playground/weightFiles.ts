@@ -13,7 +13,7 @@ export interface Snapshot {
   readonly step: number;
   readonly epoch: number;
   readonly parameters: Float32Array;
-  /** What the training goes on from; undefined before its first step. */
+  /** The state to resume from; undefined before the first step. */
   readonly trainingState: Checkpoint | undefined;
 }
 
