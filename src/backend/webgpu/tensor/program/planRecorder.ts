@@ -12,6 +12,11 @@ export class PlanRecorder extends CommandQueue {
   override dispatch(command: Command): void {
     this.commands.push(command);
   }
+
+  /** Gives a buffer back for later commands; all of them stay until the recorder is disposed of. */
+  override release(buffer: GPUBuffer): void {
+    this.pool.giveBack(buffer);
+  }
 }
 
 /** Makes commands ready: their pipelines, bind groups and uniforms, which lie in one buffer of the owner. */
