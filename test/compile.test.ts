@@ -95,9 +95,11 @@ test("what is written in place, moved and copied by calls in any order is what o
   const view = t.slice(a, [1]);
   const last = compiled(a, b); // the view keeps what a was
   expect([...(await view.read())]).toEqual(plainA.slice(1));
+  const both = compiled(last.a, last.a); // one tensor in two places
+  expect([...(await both.a.read())]).toEqual(plainA.map((one) => one + 2));
   compiled.dispose(); // results stay
-  expect([...(await last.a.read())]).toEqual(plainA.map((one) => one + 1));
-  t.dispose([last, view, kept.map(({ sum }) => sum)]);
+  expect([...(await both.b.read())]).toEqual(plainA.map((one) => 2 * (one + 1)));
+  t.dispose([last, both, view, kept.map(({ sum }) => sum)]);
 });
 
 for (const { name, open } of places) {
