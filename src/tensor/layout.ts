@@ -173,7 +173,7 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   const [along] = requireAxes("stack", [1, ...shape], [axis]) as [number];
   return keepingResult(() =>
     concat(
-      tensors.map((one) => reshape(one, shape.toSpliced(along, 0, 1))),
+      tensors.map((one) => reshape(one, one.shape.toSpliced(along, 0, 1))),
       along,
     ),
   );
