@@ -23,7 +23,9 @@ export default defineConfig({
   plugins: [shaders()],
   server: { headers: isolationHeaders }, // threads of WebAssembly need an isolated page
   // Found late, a dependency would reload the page in the middle of a test.
-  optimizeDeps: { include: ["papaparse", "valibot", "fast-check", "@jax-js/loaders"] },
+  optimizeDeps: {
+    include: ["papaparse", "valibot", "fast-check", "@jax-js/loaders", "hyparquet", "@uwdata/flechette", "fzstd"],
+  },
   test: {
     testTimeout: 240_000, // a busy machine takes many times what a quiet one does
     hookTimeout: 240_000,

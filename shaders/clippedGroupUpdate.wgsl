@@ -1,4 +1,4 @@
-// What trainGroups.wgsl expects where gradients are clipped by norm: they are handed out to be measured, once more in a smaller
+// Functions for trainGroups.wgsl where gradients are clipped by norm: they are written out to be measured, once more in a smaller
 // unit where their squares overflow, and to be applied.
 
 #import tileGradients

@@ -1,5 +1,5 @@
 // What the cross entropies are made of, in forms that keep their digits as a probability comes near 1: there p − t would be the
-// difference of two numbers that are all but equal. CPU reference: src/backend/cpu/softmax.ts.
+// difference of two numbers that are nearly equal. CPU reference: src/backend/cpu/softmax.ts.
 // Of a row of logits the largest, the first of several, is set apart. Exponentials are taken with it taken off, so that its own
 // is 1, and those of all others are added by themselves: 1 + rest would swallow a small rest. What must not be lost where a
 // compiler may assume that no value is infinite or NaN is tested by its bits.

@@ -10,7 +10,7 @@
 var<private> allFinite = true;
 
 fn watch(x: f32) {
-  allFinite = allFinite & isFinite(x); // no branch: thirty in a row take a compiler for ever
+  allFinite = allFinite & isFinite(x); // no branch: compilers take very long for thirty in a row
 }
 
 // Rows of `status` [3, members]: first step that was not finite, bits of the least loss, step of the least loss.

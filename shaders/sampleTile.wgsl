@@ -181,7 +181,7 @@ fn addLosses(losses: vec4f, quad: u32, count: u32) {
   lossSum += own.x + own.y + own.z + own.w;
 }
 
-// The loss of all samples since the sums were cleared, scaled to the mean of the batch: told after a barrier behind shareLoss.
+// The loss of all samples since the sums were cleared, scaled to the mean of the batch: valid after a barrier following shareLoss.
 fn shareLoss(thread: u32) {
   if (thread < LOSS_PARTS) {
     lossParts[thread] = lossSum;

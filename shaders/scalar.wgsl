@@ -136,7 +136,7 @@ fn softplus(x: f32) -> f32 {
   return select(x, 0.0, x <= 0.0) + logOnePlusExpNegative(x);
 }
 
-// By the logarithm of |x|, which has no sign and is not what it should be at 0. A root of a negative number is NaN, as far as a
+// By the logarithm of |x|, which loses the sign and is wrong at 0. A root of a negative number is NaN, as far as a
 // device has one.
 fn powerByLogarithm(x: f32, exponent: f32) -> f32 {
   let magnitude = select(pow(abs(x), exponent), select(0.0, 1.0 / abs(x), exponent < 0.0), x == 0.0);
@@ -170,7 +170,7 @@ fn naturalLogarithm(x: f32) -> f32 {
   return select(log(x), select(sqrt(x), -1.0 / abs(x), x == 0.0), x <= 0.0);
 }
 
-// Some devices have a finite exponential of NaN, which is told by its bits: a compiler may assume that there is none.
+// On some devices the exponential of NaN is finite, so NaN is detected by its bits: a compiler may assume that there is none.
 fn exponential(x: f32) -> f32 {
   let isNaN = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
   return select(exp(x), x, isNaN);

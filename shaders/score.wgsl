@@ -3,7 +3,7 @@
 //   targets [chunkRows, fanOut]
 //   losses  [splits, members]               slice s of the data is summed in split s modulo splits, in order
 //   hits    [splits, members]
-// A slice is SLICE_ROWS rows of the data, however these are cut into chunks: one that a chunk before has begun goes on from its
+// A slice is SLICE_ROWS rows of the data, however these are split into chunks: a slice that an earlier chunk has begun continues from its
 // sums, so that no bit depends on the cuts. `scoreSample` gives a sample's loss and right answers: that of scoreElementwise.wgsl or scoreSoftmax.wgsl. CPU reference:
 // src/backend/cpu/score.ts.
 

@@ -29,7 +29,7 @@ fn softmaxLoss(firstOutput: u32, firstTarget: u32, place: u32, fanOut: u32) -> f
   return fma(targetSum, logOnePlus(rest), distance);
 }
 
-// 1 where the largest output stands at the largest target; of several the first counts.
+// 1 where the largest output is at the position of the largest target; of equal ones the first counts.
 fn softmaxHits(firstTarget: u32, answer: u32, fanOut: u32) -> f32 {
   var truth = 0u;
   for (var column = 1u; column < fanOut; column++) {

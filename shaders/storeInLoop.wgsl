@@ -1,4 +1,4 @@
-// How tiledMatmul.wgsl stores its sums where much is done with each: what that is stands in the kernel 8 times, not 128 times.
+// How tiledMatmul.wgsl stores its sums where much is done with each: the code is in the kernel 8 times, not 128 times.
 
 #import tiledMatmul
 

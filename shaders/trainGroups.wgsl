@@ -19,7 +19,7 @@
 var<private> firstParameter: u32;
 // Weights and bias of every layer [fanIn + 1, fanOut], rows filled up with 0 to a multiple of 4.
 var<workgroup> weights: array<vec4f, COPY>;
-// Whether all that a thread has met was finite; and whether the member goes on.
+// Whether all values of a thread were finite; and whether the member continues.
 var<workgroup> finiteParts: array<u32, OWNERS>;
 var<workgroup> goesOn: u32;
 
@@ -74,7 +74,7 @@ fn updateBlock(layer: Dense, row: u32, column: u32, gradient: vec4f) {
   weights[at] = updated;
 }
 
-// Notes the loss and whether the member goes on; by one thread.
+// Notes the loss and whether the member continues; by one thread.
 fn report(member: u32, least: ptr<function, vec2u>) {
   let loss = lossOfBatch();
   losses[step.lossSlot * hyper.members + member] = loss;

@@ -67,6 +67,7 @@ export {
   encodeCheckpoint,
 } from "./formats/checkpointFile.ts";
 export type { ModelMetadata, TrainingSummary } from "./formats/modelMetadata.ts";
+export { encodeNpy, encodeNpz, type NamedArray } from "./formats/npz.ts";
 export { type OnnxModel, encodeOnnx } from "./formats/onnxModel.ts";
 export {
   type BufferPlace,

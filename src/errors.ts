@@ -1,4 +1,4 @@
-/** What every error of thalweg tells: where, what was expected, what came, and what to do about it. */
+/** What every error of thalweg states: place, expected, got, and how to fix it. */
 export interface Fault {
   /** The function, file, line or column at fault, as the user knows it. */
   readonly place: string;
@@ -47,7 +47,7 @@ export class BadFile extends ThalwegError {
   readonly code = "BAD_FILE";
 }
 
-/** The device that was asked for does not exist here. */
+/** The device that was requested does not exist here. */
 export class NoDevice extends ThalwegError {
   readonly code = "NO_DEVICE";
 }

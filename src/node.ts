@@ -12,9 +12,9 @@ export { tuningFile } from "./node/tuningFile.ts";
 const software = { auto: "never", gpu: "never", software: "only" } as const;
 
 /**
- * Opens a device in Node: hardware adapter, else WebAssembly, else the float64 reference; or exactly the kind asked for, `software` being
+ * Opens a device in Node: hardware adapter, else WebAssembly, else the float64 reference; or exactly the requested kind, `software` being
  * the SwiftShader adapter of an installed Chrome. Needs the package `webgpu` for any adapter.
- * @throws NoDevice when the kind asked for does not exist here
+ * @throws NoDevice when the requested kind does not exist here
  */
 export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   const { device = "auto", gpu, gpuDevice } = options;

@@ -220,7 +220,7 @@ test("no file but the public faces only passes on what another one exports", () 
   expect(files.filter((file) => !isFace(file) && file.passesOn).map(({ path }) => path)).toEqual([]);
 });
 
-test("hosts are touched only where this file says so", () => {
+test("host globals are used only where this file allows it", () => {
   const uses = (file: SourceFile) =>
     reserved.flatMap(({ names, places }) =>
       places.includes(file.place) ? [] : [...file.identifiers].filter((name) => names.test(name)),

@@ -216,7 +216,7 @@ test("averages are means of what the steps left", async () => {
   expect(relativeDistance(await averaged(swa({ start: 12 })), left[12]!)).toBeLessThan(1e-14);
 });
 
-test("between events steps go on from what was trained, whatever is validated", async () => {
+test("between events steps continue from what was trained, whatever is validated", async () => {
   const losses = async (device: Device, options: TrainOptions) => {
     using model = await createModel(net, { device, seed: 1 });
     const told: number[] = [];

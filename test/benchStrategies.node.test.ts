@@ -128,7 +128,7 @@ describe("crossovers", () => {
   });
 });
 
-const reason = "one invocation trains a member; about 1 ms a step by the cost model";
+const reason = "one invocation trains a member; about 1 ms per step by the cost model";
 const points = [
   pointAt(
     4,

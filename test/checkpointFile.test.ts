@@ -19,7 +19,7 @@ async function checkpointOf(members = 1): Promise<Checkpoint> {
   return model.checkpoint!;
 }
 
-test("a training goes on from a file as if it had never stopped", async () => {
+test("a training continues from a file as if it had never stopped", async () => {
   using whole = await createModel(net, { device, seed: 1 });
   await whole.fit(data, options);
   const bytes = encodeCheckpoint({ network: net, members: 1, checkpoint: await checkpointOf() });
@@ -118,10 +118,10 @@ test("a damaged file is an error that names it, and nothing else", async () => {
   expect(({} as Record<string, unknown>)["x"]).toBeUndefined();
 });
 
-test("models and checkpoints are told apart", async () => {
+test("models and checkpoints are distinguished", async () => {
   const checkpoint = await checkpointOf();
   const model = encodeModel({ network: net, members: 1, parameters: checkpoint.parameters });
-  expect(() => decodeCheckpoint(model, "m")).toThrow(/m: expected a checkpoint of a training, got a model/);
+  expect(() => decodeCheckpoint(model, "m")).toThrow(/m: expected a training checkpoint, got a model/);
   const bytes = encodeCheckpoint({ network: net, members: 1, checkpoint });
-  expect(() => decodeModel(bytes, "c")).toThrow(/c: expected a model, got a checkpoint of a training; .*--resume/);
+  expect(() => decodeModel(bytes, "c")).toThrow(/c: expected a model, got a training checkpoint; .*--resume/);
 });

@@ -34,7 +34,7 @@ describe("--checkpoint and --resume", () => {
       const file = join("ck", `step-000000${step}.safetensors`);
       const again = await thalweg(["train", penguins, "--resume", file, "--output", `from-${step}.safetensors`]);
       expect(again).toMatchObject({ code: 0 });
-      expect(again.stderr).toContain(`resume    ${file}: goes on after step ${step}`);
+      expect(again.stderr).toContain(`resume    ${file}: resuming after step ${step}`);
       expect(read(`from-${step}.safetensors`)).toEqual(wanted);
     }
     const saved = decodeCheckpoint(read("ck/step-000000150.safetensors"), "c");
@@ -72,13 +72,13 @@ describe("--checkpoint and --resume", () => {
     }
   });
 
-  test("a folder with another run is refused, unless it goes on or is replaced", async () => {
+  test("a folder with another run is refused, unless it continues or is replaced", async () => {
     const again = [...flags, "--output", "again.safetensors", "--checkpoint", "ck"];
     const { code, stderr } = await thalweg(again);
     expect([code, stderr]).toEqual([
       2,
       expect.stringMatching(
-        /^thalweg: --checkpoint ck: expected a folder without another run, got 2 checkpoints; add --resume/,
+        /^thalweg: --checkpoint ck: expected a folder without checkpoints of another run, got 2 checkpoints; add --resume/,
       ),
     ]);
     expect(await thalweg([...again, "--resume"])).toMatchObject({ code: 0 });
@@ -89,14 +89,14 @@ describe("--checkpoint and --resume", () => {
     [
       "another seed",
       ["--seed", "2"],
-      /^thalweg: --seed: expected 1, as in the run of step-\d+\.safetensors, got 2; leave it out/,
+      /^thalweg: --seed: expected 1, as in the run of step-\d+\.safetensors, got 2; remove it/,
     ],
     ["other layers", ["--layers", "8,8"], /^thalweg: --layers: expected 16, .* got 8,8;/],
     ["another target", ["--target", "Island"], /^thalweg: --target: expected Species, .* got Island;/],
     ["fewer epochs", ["--epochs", "3"], /^thalweg: --epochs: expected 20, .* got 3;/],
     ["a folder without any", ["--resume", "empty"], /^thalweg: --resume: expected checkpoints in empty, got none;/],
     ["a file that is not there", ["--resume", "none.safetensors"], /^thalweg: none\.safetensors: .* got no such file/],
-    ["a model", ["--resume", "penguins.safetensors"], /expected a checkpoint of a training, got a model;/],
+    ["a model", ["--resume", "penguins.safetensors"], /expected a training checkpoint, got a model;/],
   ])("%s: an error that names both", async (_, more, message) => {
     mkdirSync(join(folder, "empty"), { recursive: true });
     const { code, stderr } = await thalweg(["train", penguins, "--resume", "ck", ...wasm, "--quiet", ...more]);
@@ -105,7 +105,7 @@ describe("--checkpoint and --resume", () => {
     expect([2, 3]).toContain(code);
   });
 
-  test("the table of another run is an error; more epochs go on", async () => {
+  test("the table of another run is an error; more epochs lengthen the run", async () => {
     const rows = JSON.parse(readFileSync(penguins, "utf8")) as Record<string, unknown>[];
     write("changed.json", JSON.stringify(rows.map((row, at) => (at === 5 ? { ...row, "Body Mass (g)": 9999 } : row))));
     const changed = await thalweg(["train", "changed.json", "--resume", "ck", "--quiet"]);
@@ -122,14 +122,14 @@ describe("--checkpoint and --resume", () => {
     );
   });
 
-  test("the configuration of the run goes with --resume, another one is refused, and --print-config tells that of the run", async () => {
+  test("the configuration of the run goes with --resume, another one is refused, and --print-config reports that of the run", async () => {
     const flags = ["--epochs", "30", "--learning-rate", "0.02", "--checkpoint", "configured", "--every", "100", "--output", "c.safetensors"]; // prettier-ignore
     expect(await thalweg([...trainPenguins, ...cpu, ...flags])).toMatchObject({ code: 0 });
     const { stdout: config } = await thalweg([...trainPenguins, ...cpu, ...flags, "--print-config"]);
     write("run.json", config);
     const resumed = await thalweg(["train", penguins, "--config", "run.json", "--resume"]);
     expect(resumed).toMatchObject({ code: 0 });
-    expect(resumed.stderr).toMatch(/resume +configured.step-\d+\.safetensors: goes on after step \d+\n/);
+    expect(resumed.stderr).toMatch(/resume +configured.step-\d+\.safetensors: resuming after step \d+\n/);
     expect(await thalweg(["train", penguins, "--resume", "configured", "--print-config"])).toMatchObject({ code: 0, stdout: config }); // prettier-ignore
     write("other.json", config.replace('"seed": 1', '"seed": 2'));
     const other = await thalweg(["train", penguins, "--config", "other.json", "--resume"]);
@@ -154,8 +154,8 @@ describe("--checkpoint and --resume", () => {
       "d.safetensors",
     ]);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/; taking the one before\n/);
-    expect(stderr).toContain(`goes on after step ${before}\n`);
+    expect(stderr).toMatch(/; trying the previous checkpoint\n/);
+    expect(stderr).toContain(`resuming after step ${before}\n`);
   });
 
   test("--every takes steps and times, and says what it takes", async () => {
@@ -174,18 +174,18 @@ describe.skipIf(process.platform === "win32")("signals", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
     ["SIGHUP", 129],
-  ] as const)("%s saves model and state, and says how the run goes on", async (signal, exitCode) => {
+  ] as const)("%s saves model and state, and says how the run continues", async (signal, exitCode) => {
     const first = await thalweg(long, { interrupt: { after: "steps/s", signals: [signal] } });
     expect(first.code).toBe(exitCode);
     expect(first.stderr).toMatch(
-      /the model as it was is in long\.safetensors; to go on: thalweg train \S+penguins\.json --resume\n$/,
+      /the current model is in long\.safetensors; to resume: thalweg train \S+penguins\.json --resume\n$/,
     );
     const { training } = decodeModel(read("long.safetensors"), "m");
     const second = await thalweg(["train", penguins, "--resume", "--json"], {
       interrupt: { after: "steps/s", signals: ["SIGINT"] },
     });
     expect(second.code).toBe(130);
-    expect(second.stderr).toContain(`goes on after step ${training!.steps.toLocaleString("en-US")}\n`);
+    expect(second.stderr).toContain(`resuming after step ${training!.steps.toLocaleString("en-US")}\n`);
     const record = JSON.parse(second.stdout) as { training: { step: number }; resume: string };
     expect(record.training.step).toBeGreaterThan(training!.steps);
     expect(record.resume).toMatch(/--resume$/);
@@ -210,7 +210,7 @@ describe.skipIf(process.platform === "win32")("signals", () => {
       interrupt: { after: "steps/s", signals: ["SIGINT", "SIGINT"], gapMs },
     });
     expect(code).toBe(130);
-    expect(stderr).toMatch(/long\.safetensors; to go on: thalweg train \S+ --resume\n$/);
+    expect(stderr).toMatch(/long\.safetensors; to resume: thalweg train \S+ --resume\n$/);
     expect(decodeModel(read("long.safetensors"), "m").training).toMatchObject({ finished: false });
     expect(stateRuns().length).toBe(1);
     expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
@@ -267,15 +267,15 @@ describe.skipIf(process.platform !== "linux")("what stood in the way of a signal
       "slow.safetensors",
     ];
     const { code, stderr } = await thalweg([...trainPenguins, ...long, "--no-checkpoint"], {
-      interrupt: { after: "training", signals: ["SIGCONT", "SIGINT", "SIGINT"], gapMs: 2500 }, // not before the first step,
+      interrupt: { after: "\ntraining ", signals: ["SIGCONT", "SIGINT", "SIGINT"], gapMs: 2500 }, // not before the first step,
     });
     expect(code).toBe(130);
     // Not "after N of M steps": the step was not waited for. On a busy machine not even the first has begun.
-    expect(stderr).toMatch(/(after step \d+|in its first steps; the model as it was) is in slow\.safetensors\n$/);
+    expect(stderr).toMatch(/(after step \d+|during the first steps; the current model) is in slow\.safetensors\n$/);
   });
 
   test.each([[[]], [["--json"]]])(
-    "a full disk takes no table of a sweep, but the ranking is told: %j",
+    "a full disk takes no table of a sweep, but the ranking is reported: %j",
     async (more) => {
       const flags = ["--members", "3", "--epochs", "2", "--csv", "/dev/full", "--output", "swept.safetensors"];
       const { code, stdout, stderr } = await thalweg(["sweep", ...trainPenguins.slice(1), ...wasm, ...flags, ...more]);

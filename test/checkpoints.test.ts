@@ -49,7 +49,7 @@ test.each(places)(
   },
 );
 
-test("steps go on while a state is being stored, and the next one waits", async () => {
+test("steps continue while a state is being stored, and the next one waits", async () => {
   using model = await createModel(net, { device: wasm, seed: 1 });
   const told: string[] = [];
   let stored: (() => void) | undefined;
@@ -123,10 +123,7 @@ test("a state of another training is refused with both values, and may be taken 
     await expect(plan()).rejects.toThrow(InvalidInput);
     await expect(plan()).rejects.toThrow(message);
   };
-  await refused(
-    { seed: 6 },
-    /train: resume: seed: expected 5, as in the training that goes on, got 6; pass the same, or resume/,
-  );
+  await refused({ seed: 6 }, /train: resume: seed: expected 5, as in the checkpoint, got 6; pass the same, or resume/);
   await refused({ batchSize: 4 }, /train: resume: batchSize: expected 8, .* got 4/);
   await refused({ shuffle: false }, /train: resume: shuffle: expected true, .* got false/);
   await refused({ bootstrap: true }, /train: resume: bootstrap: expected false/);
@@ -146,7 +143,7 @@ test("a state of another training is refused with both values, and may be taken 
   expect(model.checkpoint!.step).toBe(23);
 });
 
-test("a model of more than 2²² parameters keeps its state while steps go on", async () => {
+test("a model of more than 2²² parameters keeps its state while steps continue", async () => {
   const wide = network({ inputs: 2050, layers: [dense(2050)], loss: "meanSquaredError" });
   const rows = dataOf(wide, 8, 1);
   const options: TrainOptions = {

@@ -35,7 +35,7 @@ describe("train", () => {
     expect(decodeModel(read("all.safetensors"), "all").training).toMatchObject({ steps: 540, finished: true });
   });
 
-  test("--patience stops, restores the best epoch and says so, and --verify takes the steps up to it", async () => {
+  test("--patience stops, restores the best epoch and reports it, and --verify takes the steps up to it", async () => {
     const flags = ["--patience", "3", "--min-delta", "0.05", "--verify", "--json", "--output", "stopped.safetensors"];
     const { code, stdout } = await thalweg([...trainPenguins, ...cpu, ...flags]);
     expect(code).toBe(0);
@@ -49,10 +49,10 @@ describe("train", () => {
     expect(told).toMatch(/training +3 of 3 members stopped after epochs? [\d to]+, best epochs? [\d to]+ restored\n/);
     const { code: refused, stderr } = await thalweg([...trainPenguins, "--patience", "3", "--validation", "0"]);
     expect(refused).toBe(2);
-    expect(stderr).toContain("--patience: expected rows that are held out, got --validation 0");
+    expect(stderr).toContain("--patience: expected held-out rows, got --validation 0");
   });
 
-  test("--reduce-on-plateau reduces the rate, says so, and is verified; --monitor takes any metric that fits", async () => {
+  test("--reduce-on-plateau reduces the rate, reports it, and is verified; --monitor takes any metric that fits", async () => {
     const reduce = [
       "--reduce-on-plateau",
       "factor=0.5,patience=0,threshold=1e3,threshold-mode=abs",
@@ -86,7 +86,7 @@ describe("train", () => {
       return stderr;
     };
     expect(await refused(["--monitor", "f1"])).toContain(
-      "--monitor: expected --patience or --reduce-on-plateau beside it",
+      "--monitor: expected --patience or --reduce-on-plateau with it",
     );
     expect(await refused(["--patience", "3", "--monitor", "rmse"])).toMatch(
       /--monitor: expected metrics of classes among/,
@@ -100,14 +100,16 @@ describe("train", () => {
     expect(await refused(["--reduce-on-plateau", "factor=2"])).toContain(
       "--reduce-on-plateau: factor: expected a number from 0",
     );
-    expect(await refused(["--reduce-on-plateau", "--validation", "0"])).toContain("--reduce-on-plateau: expected rows");
+    expect(await refused(["--reduce-on-plateau", "--validation", "0"])).toContain(
+      "--reduce-on-plateau: expected held-out rows",
+    );
     expect(await refused(["--folds", "3", "--reduce-on-plateau"])).toContain(
-      "--folds: expected no --reduce-on-plateau beside it",
+      "--folds: expected no --reduce-on-plateau with it",
     );
     expect(await refused(["--ema", "2"])).toContain("thalweg: --ema: expected a decay from 0 to below 1, got 2");
   });
 
-  test("--folds tells mean and deviation of every score, and trains the model on all rows", async () => {
+  test("--folds reports mean and deviation of every score, and trains the model on all rows", async () => {
     const flags = ["--folds", "4", "--epochs", "8", "--output", "folds.safetensors"];
     const { code, stdout } = await thalweg([...trainPenguins, ...cpu, ...flags]);
     expect(code).toBe(0);
@@ -121,7 +123,7 @@ describe("train", () => {
     expect(crossValidation.metrics.accuracy.mean).toBeGreaterThan(0.9);
     expect([data.trainingRows, data.validationRows]).toEqual([333, 0]);
     const { code: refused, stderr } = await thalweg([...trainPenguins, "--folds", "4", "--patience", "3"]);
-    expect([refused, stderr]).toEqual([2, expect.stringContaining("--folds: expected no --patience beside it")]);
+    expect([refused, stderr]).toEqual([2, expect.stringContaining("--folds: expected no --patience with it")]);
   });
 
   test("--verify-webgpu repeats the steps of another device on WebGPU and holds them against float64", async () => {
@@ -160,7 +162,7 @@ describe("train", () => {
     };
     expect(await planOf()).toMatch(/^plan +\w+: WebAssembly, [\w ]+\n$/);
     expect(await planOf("--verbose")).toMatch(
-      /^plan +\w+: .* ms a step by the cost model\n +[\w, ]+; [\d.]+ .?B of memory\n$/,
+      /^plan +\w+: .* ms per step by the cost model\n +[\w, ]+; [\d.]+ .?B of memory\n$/,
     );
     expect(await planOf("--strategy", "layered")).toMatch(/^plan +layered: WebAssembly, layer by layer\n$/);
   });
@@ -357,7 +359,7 @@ describe("help", () => {
     },
   );
 
-  test("colour only where it is asked for", async () => {
+  test("colour is used only where it is requested", async () => {
     const plain = await thalweg([...trainPenguins, ...cpu, "--epochs", "1", "--output", "c.safetensors"]);
     expect(plain.stdout + plain.stderr).not.toContain("\u001b");
     const coloured = await thalweg(["doctor", ...cpu], { env: { FORCE_COLOR: "1" } });

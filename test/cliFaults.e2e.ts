@@ -33,7 +33,12 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
   const withFlags = (...flags: string[]) => [...trainPenguins, ...flags];
   test.each<[string, string[], number, RegExp]>([
     ["a missing file", on("missing.csv"), 3, /missing\.csv: .* got no such file/],
-    ["a folder", on("."), 3, /expected a table in CSV, TSV, JSON, NDJSON, ARFF or libsvm, got a folder/],
+    [
+      "a folder",
+      on("."),
+      3,
+      /expected a table in CSV, TSV, JSON, NDJSON, ARFF, libsvm, Parquet, Arrow, NumPy or IDX, got a folder/,
+    ],
     ["a decay below 0", withFlags("--weight-decay", "-1"), 2, /^thalweg: --weight-decay: expected 0, or an f32/],
     ["no momentum", withFlags("--optimizer", "sgd", "--nesterov"), 2, /pass --momentum 0\.9, or leave --nesterov out/],
     ["an empty file", on("empty.csv"), 3, /got an empty file/],
@@ -127,7 +132,7 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
       6,
       /training diverged; lower --learning-rate \(it is 1000\)/,
     ],
-    ["a model for other columns", ["predict", "penguins.safetensors", cars], 3, /a model for other columns/],
+    ["a model for other columns", ["predict", "penguins.safetensors", cars], 3, /pass a table with these columns/],
     ["a model cut in half", ["predict", "cut.safetensors", penguins], 3, /cut\.safetensors: /],
     ["a model with a NaN", ["predict", "flipped.safetensors", penguins], 3, /a finite f32/],
     [
@@ -188,9 +193,9 @@ describe.skipIf(process.platform === "win32")("signals", () => {
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const)("the first %s saves the model and exits %i", async (signal, exitCode) => {
-    const { code, stdout, stderr } = await thalweg(long, { interrupt: { after: "training", signals: [signal] } });
+    const { code, stdout, stderr } = await thalweg(long, { interrupt: { after: "\ntraining ", signals: [signal] } });
     expect(code).toBe(exitCode);
-    expect(stderr).toMatch(/the model as it was is in long\.safetensors; to go on: thalweg train \S+ --resume\n$/);
+    expect(stderr).toMatch(/the current model is in long\.safetensors; to resume: thalweg train \S+ --resume\n$/);
     expect(stdout).toMatch(/^saved +long\.safetensors/);
     expect(decodeModel(read("long.safetensors"), "m").training).toMatchObject({ finished: false });
     const predicted = await thalweg(["predict", "long.safetensors", penguins, ...cpu]);
@@ -198,14 +203,14 @@ describe.skipIf(process.platform === "win32")("signals", () => {
   });
 
   test("two at once leave no temporary file", async () => {
-    const interrupt = { after: "training", signals: ["SIGINT", "SIGTERM"] } as const;
+    const interrupt = { after: "\ntraining ", signals: ["SIGINT", "SIGTERM"] } as const;
     const { code } = await thalweg(long, { interrupt });
     expect([130, 143]).toContain(code);
     expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
 
-  test("--json tells of the interrupted training", async () => {
-    const interrupt = { after: "training", signals: ["SIGINT"] } as const;
+  test("--json has a record of the interrupted training", async () => {
+    const interrupt = { after: "\ntraining ", signals: ["SIGINT"] } as const;
     const { stdout } = await thalweg([...long, "--json"], { interrupt });
     expect(JSON.parse(stdout)).toMatchObject({
       training: { finished: false },

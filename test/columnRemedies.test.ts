@@ -54,7 +54,7 @@ describe("a column of numbers with words", () => {
 
   test("all words at once, and the default ones stay", async () => {
     expect(await lineOf(["TBD", "1", "late", "2", "TBD"])).toMatch(
-      /line 2, column "a": expected a number, got "TBD"; correct the cells \(2 different texts\), pass --missing "default,TBD,late" if that means a missing value, or ignore this column$/,
+      /line 2, column "a": expected a number, got "TBD"; correct the cells \(2 different text values\), pass --missing "default,TBD,late" if that means a missing value, or ignore this column$/,
     );
     expect(await lineOf(["TBD", "gone"], { missing: ["default", "gone"] })).toContain('--missing "default,gone,TBD"');
     expect(await lineOf(["TBD", "gone"], { missing: ["gone"] })).toContain('--missing "gone,TBD"');
@@ -105,9 +105,9 @@ describe("another table than that of the training", () => {
 
   test("columns that differ in case only are named", async () => {
     await expect(encode((k) => k * 1.5, "CELL,long\n1,2")).rejects.toThrow(
-      /among them "cell", "Long", got the columns "CELL", "long"; the names differ in upper and lower case only: rename the columns$/,
+      /including "cell", "Long", got the columns "CELL", "long"; the names differ in upper and lower case only: rename the columns$/,
     );
-    await expect(encode((k) => k * 1.5, "CELL,broad\n1,2")).rejects.toThrow(/a model for other columns/);
+    await expect(encode((k) => k * 1.5, "CELL,broad\n1,2")).rejects.toThrow(/pass a table with these columns/);
   });
 
   test("a number without its percent sign is no missing value", async () => {
@@ -123,7 +123,7 @@ describe("another table than that of the training", () => {
     expect(other.inputs).toEqual(own.inputs);
     expect([own.notes, other.unseenCount]).toEqual([[], 0]);
     expect(other.notes).toEqual([
-      '"cell": taken in the case of training: "RED" as "red", "Green" as "green", "blue" as "Blue"',
+      '"cell": letter case adapted to training: "RED" as "red", "Green" as "green", "blue" as "Blue"',
     ]);
   });
 
@@ -139,7 +139,7 @@ describe("another table than that of the training", () => {
     const { preprocessing } = await prepare(table, { target: "y" });
     const { data, notes } = await encodeTable(preprocessing, await readTable("a,y\n1,BLUE\n2,Green\n", "t"));
     expect([...data.targets]).toEqual([1, 0, 0, 0, 1, 0]);
-    expect(notes).toEqual(['"y": taken in the case of training: "BLUE" as "Blue", "Green" as "green"']);
+    expect(notes).toEqual(['"y": letter case adapted to training: "BLUE" as "Blue", "Green" as "green"']);
   });
 
   test("a table whose targets are all missing", async () => {
@@ -152,7 +152,7 @@ describe("another table than that of the training", () => {
   test("libsvm without labels", async () => {
     const expected = { inputs: ["feature1", "feature5"], targets: ["label"] };
     await expect(readTable("1:1 5:0.7\n3:1 5:0.1\n", "t", { expected })).rejects.toThrow(
-      /line 1: expected a label in front of index:value, got "1:1"; write what is to be predicted in front/,
+      /line 1: expected a label before index:value, got "1:1"; write the label before the features/,
     );
   });
 });
@@ -199,7 +199,7 @@ describe("reasons", () => {
     return (await prepare(await readTable(text, "t"), { target: "size" })).report.ignored.map(({ why }) => why);
   };
 
-  test("a flag whose other value is an empty cell is told from a constant", async () => {
+  test("a flag whose other value is an empty cell is distinguished from a constant", async () => {
     expect(await whyOf((k) => (k % 3 === 0 ? "x" : ""))).toEqual([
       'has one value only, "x" in 10 of 30 cells; if an empty cell is another value, write one there',
     ]);
@@ -234,7 +234,7 @@ describe("what ARFF declares", () => {
     expect((await inputOf("integer", cell))[0]).toMatchObject({ kind: "number" });
   });
 
-  test("a nominal value is no missing cell, unless the user says so; ? is one", async () => {
+  test("a nominal value is no missing cell, unless the user lists it; ? is one", async () => {
     const cell = (k: number): string => ["NA", "none", "-", "?"][k % 4]!;
     const [column, missing] = await inputOf("{NA,none,-}", cell);
     expect(column).toMatchObject({ values: ["-", "NA", "none"] });

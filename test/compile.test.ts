@@ -172,7 +172,7 @@ test("every operation and its gradients, compiled together, are what they are on
   compiled.dispose();
 });
 
-test("wrong calls are told", async () => {
+test("wrong calls are reported", async () => {
   const device = await acquire({ device: "reference" });
   const a = t.tensor(device, [1, 2]);
   await expect(t.compile(3 as unknown as () => t.Tensor)).rejects.toThrow("expected a function, got number");

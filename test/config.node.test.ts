@@ -182,7 +182,7 @@ describe("what is wrong", () => {
     ],
     ['{ "epochs" 7 }', "line 1, column 12: expected a colon between key and value"],
     ['{ "epochs": }', "line 1, column 13: expected a value"],
-    ['{ "epochs": 7 } 1', "line 1, column 17: expected the end of the file behind the closing brace"],
+    ['{ "epochs": 7 } 1', "line 1, column 17: expected the end of the file after the closing brace"],
     ['{ "target": "a }', "expected a closing quote in this line"],
     ["", "expected a value, got the end of the file"],
     ["[1]", ': expected an object of options, { "target": "Species", "epochs": 100 }, got array'],
@@ -200,8 +200,8 @@ describe("what is wrong", () => {
     ['{ "epochs": "7" }', 'line 1: "epochs": expected a number, got "7"; write 7'],
     ['{ "epochs": [7] }', "expected a number, got [7]; write 7"],
     ['{ "epochs": 1.5 }', 'line 1: "epochs": expected an integer ≥ 1, got "1.5"'],
-    ['{ "epochs": true }', "expected text, a number or a list, got true"],
-    ['{ "epochs": { "a": 1 } }', 'expected text, a number or a list, got {"a":1}'],
+    ['{ "epochs": true }', "expected a string, a number or a list, got true"],
+    ['{ "epochs": { "a": 1 } }', 'expected a string, a number or a list, got {"a":1}'],
     ['{ "layers": 16 }', "expected a list of numbers, got 16; write [16]"],
     ['{ "layers": ["16"] }', 'expected a list of numbers, got ["16"]; write [16]'],
     ['{ "metrics": "f1" }', 'expected a list of texts, got "f1"; write ["f1"]'],
@@ -230,7 +230,9 @@ describe("what is wrong", () => {
 
   test("stdin for both", async () => {
     const failing = output("train", "-", "--config", "-");
-    expect(messageOf(await failing.catch((error: unknown) => error))).toMatch(/^--config -: expected another source/);
+    expect(messageOf(await failing.catch((error: unknown) => error))).toMatch(
+      /^--config -: expected a different source/,
+    );
   });
 
   test("no such file", async () => {

@@ -148,7 +148,7 @@ test("every row is held out once; sizes of folds, and of the classes in them, di
   }
 });
 
-test("a model cross-validates its network, keeps its parameters, and tells how it goes", async () => {
+test("a model cross-validates its network, keeps its parameters, and reports how it goes", async () => {
   const classes = network({ inputs: 3, layers: [dense(6, "tanh"), dense(4)], loss: "softmaxCrossEntropy" });
   const data = dataOf(classes, 30, 1);
   using model = await createModel(classes, { device: reference, seed: 4 });
@@ -227,7 +227,7 @@ test.each<[string, () => Device]>([
   await expect(crossValidate(net, data, { ...other, seeds: [3] })).rejects.toEqual(invalid(/^train: resume: /));
 });
 
-test("wrong options are told", async () => {
+test("wrong options are reported", async () => {
   const data = dataOf(net, 12, 1);
   const wrong = (options: unknown) =>
     expect(crossValidate(net, data, { device: reference, ...(options as object) })).rejects;
@@ -245,7 +245,7 @@ test("wrong options are told", async () => {
   await wrong({ validation: data }).toEqual(invalid(/^crossValidate: expected no validation: .*; leave it out/));
   await wrong({ perMember: {} }).toEqual(invalid(/^crossValidate: expected no perMember: .*; pass settings and seeds/));
   await wrong({ earlyStopping: { patience: 1 } }).toEqual(
-    invalid(/^crossValidate: expected no earlyStopping: .* rows it is scored on looks better than it is, got one;/),
+    invalid(/^crossValidate: expected no earlyStopping: .* would bias the score, got one;/),
   );
   await wrong({ fold: 3 }).toEqual(invalid(/fold/));
 });

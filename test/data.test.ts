@@ -118,7 +118,7 @@ describe("preparing", () => {
     expect(report.droppedRows).toBe(0);
     expect(inputNames(preprocessing)).toEqual(["x"]);
     expect(Object.fromEntries(report.ignored.map(({ name, why }) => [name, why]))).toEqual({
-      name: "40 different texts in 40 rows, as in a column of names",
+      name: "40 different text values in 40 rows, as in a column of names",
       constant: "has one value only",
       none: "every cell is empty",
       sparse: "30 of 40 cells are missing",
@@ -129,7 +129,7 @@ describe("preparing", () => {
   test("columns and ignore choose the inputs", async () => {
     const all = await prepareText(trees, { target: "kind", columns: ["height"] });
     expect(inputNames(all.preprocessing)).toEqual(["height"]);
-    expect(all.report.ignored).toEqual([{ name: "trunk", why: "left out as asked", canBeKept: false }]);
+    expect(all.report.ignored).toEqual([{ name: "trunk", why: "excluded as requested", canBeKept: false }]);
     expect(all.report.droppedRows).toBe(0);
     const left = await prepareText(trees, { target: "kind", ignore: ["trunk"] });
     expect(inputNames(left.preprocessing)).toEqual(["height"]);
@@ -181,7 +181,7 @@ describe("preparing", () => {
       BadFile,
       /ignore column "x", which is empty in 2 rows/,
     ],
-    ["no inputs", "y\na\nb\n", { target: "y" }, BadFile, /at least one column to learn from/],
+    ["no inputs", "y\na\nb\n", { target: "y" }, BadFile, /at least one input column/],
     [
       "a target of names",
       `y,x\n${"abcdefghijkl"
@@ -237,7 +237,7 @@ describe("a model's preprocessing on other tables", () => {
     expect(none.message).toMatch(/without empty cells/);
   });
 
-  test("a category that was not seen has no input, and is told; strict makes it an error", async () => {
+  test("an unseen category has no input and is reported; strict makes it an error", async () => {
     const text = "x,site\n1,a\n2,c\n3,c\n4,NaN value\n";
     const { inputs, unseen } = await use(text);
     expect([...inputs].filter((_, k) => k % 3 > 0)).toEqual([1, 0, 0, 0, 0, 0, 0, 0]);
@@ -252,8 +252,8 @@ describe("a model's preprocessing on other tables", () => {
   });
 
   test.each([
-    ["other columns", "height,place\n1,a\n", /model for other columns/],
-    ["a missing column", "x\n1\n", /among them "site"/],
+    ["other columns", "height,place\n1,a\n", /pass a table with these columns/],
+    ["a missing column", "x\n1\n", /including "site"/],
     ["text in a number column", "x,site\n1,a\nx,a\n", /line 3, column "x": expected a number/],
     ["a number beyond f32", "x,site\n1e200,a\n2,b\n", /near those the model was trained on/],
   ])("refuses %s", async (_, text, message) => {
@@ -262,7 +262,7 @@ describe("a model's preprocessing on other tables", () => {
     expect(error.message).toMatch(message);
   });
 
-  test("targets that are missing are asked for", async () => {
+  test("missing targets are an error", async () => {
     const table = await readTable("x,site\n1,a\n", "t");
     const { preprocessing } = await prepared;
     expect((await rejectionOf(() => encodeTable(preprocessing, table))).message).toMatch(/"y"/);

@@ -56,7 +56,7 @@ describe("tables", () => {
     );
   });
 
-  testInFull("whatever is prepared is finite and of the width that is told", async () => {
+  testInFull("whatever is prepared is finite and of the width that is reported", async () => {
     const rows = fc.array(fc.dictionary(names, scalar, { noNullPrototype: false }), { minLength: 1, maxLength: 30 });
     await fc.assert(
       fc.asyncProperty(rows, names, fc.boolean(), async (content, target, binary) => {

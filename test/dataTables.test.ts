@@ -65,7 +65,7 @@ describe("reading tables", () => {
     [
       "two columns of one name",
       "a,b,a\n1,2,3\n",
-      /t: line 1: expected column names that differ, got "a" in columns 1 and 3; rename one/,
+      /t: line 1: expected different column names, got "a" in columns 1 and 3; rename one/,
     ],
     ["an open quote", 'a,b\n1,"2\n3,4\n', /closed quotes/],
     ["broken JSON", '[{"a":1},', /expected valid JSON/],
@@ -82,9 +82,9 @@ describe("reading tables", () => {
   });
 
   test.each([
-    [[0x50, 0x41, 0x52, 0x31, 0, 0], /a Parquet file/],
-    [[0x1f, 0x8b, 8, 0], /gunzip/],
-    [[0x50, 0x4b, 3, 4], /spreadsheet/],
+    [[0x50, 0x41, 0x52, 0x31, 0, 0], /a whole Parquet file/],
+    [[0x1f, 0x8b, 8, 0], /compressed data/],
+    [[0x50, 0x4b, 3, 4], /list of files of a zip archive/],
     [[65, 0, 0, 66], /binary data/],
     [[65, 44, 66, 10, 0xff, 1, 65], /UTF-8/],
   ])("refuses bytes %j", async (bytes, message) => {

@@ -57,7 +57,7 @@ async function train(training: Training = {}): Promise<Trained> {
 
 const bitsOf = ({ parameters, losses }: Trained): string => hashOf(parameters, losses);
 
-test("the same seed gives the same bits, however the steps are handed over", async () => {
+test("the same seed gives the same bits, however the steps are submitted", async () => {
   const wanted = bitsOf(await train());
   for (let time = 0; time < 5; time++) expect(bitsOf(await train())).toBe(wanted);
   expect(bitsOf(await train({ calls: Array(40).fill(1) }))).toBe(wanted);

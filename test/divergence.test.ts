@@ -67,7 +67,7 @@ describe("the remedy names", () => {
   });
 });
 
-test("a training that decay alone makes diverge says so", async () => {
+test("a training that decay alone makes diverge reports it", async () => {
   const device = await acquire({ device: "reference" });
   const net = network({ inputs: 1, layers: [dense(1)], loss: "meanSquaredError" });
   const model = await createModel(net, { device, seed: 1 });

@@ -202,7 +202,7 @@ test("a state in which all have yet to be stopped ends at once", async () => {
   );
 });
 
-test("an event that is told in between is not judged: when it is told changes nothing", async () => {
+test("an event that is reported in between is not judged: when it is reported changes nothing", async () => {
   const options = { ...optionsOf(all), earlyStopping: { ...rule, restoreBest: false } };
   const ends = [];
   for (const logInterval of [undefined, { ms: 0 }]) {
@@ -217,7 +217,7 @@ test("an event that is told in between is not judged: when it is told changes no
 });
 
 test.each(averages)(
-  "between events the model has the parameters of all members%s, and what is told is theirs",
+  "between events the model has the parameters of all members%s, and what is reported is theirs",
   async (_, average) => {
     using model = await open(reference, all);
     for await (const { validation: told, stopped, losses } of model.train(data, {
@@ -335,7 +335,7 @@ test.each(
   }
 });
 
-test("metrics of a regression are watched in the units that are asked for", async () => {
+test("regression metrics are monitored in the requested units", async () => {
   const targetUnits = [
     { mean: 5, deviation: 100 },
     { mean: 1, deviation: 1000 },
@@ -384,7 +384,7 @@ testInFull("fewer members are planned as all were: their sums are cut alike", ()
   expect(packed.groupMembers).toBeLessThanOrEqual(3);
 });
 
-test("members are judged as often as the rule says, whenever events are told", async () => {
+test("members are judged as often as the rule says, whenever events are reported", async () => {
   const options = optionsOf(all);
   using whole = await open(reference, all);
   const { earlyStopping: wanted } = await whole.fit(data, { ...options, earlyStopping: rule });
@@ -408,7 +408,7 @@ test("members are judged as often as the rule says, whenever events are told", a
   expect(history.validation.map(({ epoch }) => epoch * perEpoch).slice(0, 3)).toEqual([8, 16, 24]);
 });
 
-test("wrong options are told", async () => {
+test("wrong options are reported", async () => {
   using model = await open(reference, [0]);
   const wrong = (earlyStopping: unknown, options: TrainOptions = { validation }) =>
     expect(model.fit(data, { ...options, earlyStopping: any(earlyStopping) })).rejects;

@@ -28,14 +28,14 @@ test("train embeds the column; predict and evaluate take the file", async () => 
   const trained = await thalweg(["train", "cities.csv", ...flags, "--verify", "--output", "m.safetensors"]);
   expect(trained.code).toBe(0);
   expect(trained.stderr).toContain("city: 30 categories, embedded (c0, c1, ");
-  expect(trained.stderr).toContain('"city": missing cells are a category of their own');
+  expect(trained.stderr).toContain('"city": missing cells form their own category');
   expect(trained.stderr).toMatch(/layers\.0\.table \[31, 11\] +341 parameters/);
   expect(Number(/R² (0\.\d+)/.exec(trained.stdout)![1])).toBeGreaterThan(0.8);
 
   const predicted = await thalweg(["predict", "m.safetensors", "new.csv", ...cpu]);
   expect(predicted.code).toBe(0);
-  expect(predicted.stderr).toContain('"elsewhere" was not seen in training and counts as none of the categories');
-  expect(predicted.stderr).toContain("1 missing cell taken as none of the categories, as unseen values are: city (1)");
+  expect(predicted.stderr).toContain('"elsewhere" was not seen in training and is encoded as no category');
+  expect(predicted.stderr).toContain("1 missing cell encoded as no category, like unseen values: city (1)");
   expect(predicted.stderr).not.toContain("filled as in training");
   const [, known, unseen, missing] = predicted.stdout.trim().split("\n").map(Number);
   expect(unseen).toBe(missing);

@@ -61,7 +61,7 @@ describe("prepare", () => {
     expect(often.training.categoryColumns).toHaveLength(1);
     const seldom = await prepare(tableFromRows(rowsOf(300, 1200), "t"), { target: "y", validation: 0 });
     expect(seldom.training.categoryColumns).toBeUndefined();
-    expect(JSON.stringify(seldom.report)).toContain("different texts in 1200 rows, fewer than 5 rows of each");
+    expect(JSON.stringify(seldom.report)).toContain("different text values in 1200 rows, fewer than 5 rows each");
   });
 
   test("ten categories are one-hot, eleven are numbered", async () => {
@@ -94,7 +94,7 @@ describe("prepare", () => {
     await expect(wrong).rejects.toThrow("categories: expected one of auto, oneHot");
   });
 
-  test("missing cells are a category of their own, as are values that were not seen", async () => {
+  test("missing cells form their own category, as are values that were not seen", async () => {
     const rows = rowsOf(12).map((row, at): Row => (at % 7 === 0 ? { ...row, city: null } : row));
     const { preprocessing, training, report } = await prepare(tableFromRows(rows, "t"), {
       target: "y",
@@ -102,8 +102,8 @@ describe("prepare", () => {
     });
     expect(preprocessing.inputs[1]).not.toHaveProperty("fill");
     expect(preprocessing.inputs[1]).not.toHaveProperty("indicator");
-    expect(report.notes).toContain('"city": missing cells are a category of their own');
-    expect(report.notes.join()).toMatch(/rows have missing cells, in "city" \(\d+\): they are learned from,/);
+    expect(report.notes).toContain('"city": missing cells form their own category');
+    expect(report.notes.join()).toMatch(/rows have missing cells, in "city" \(\d+\): cells are kept,/);
     const numbers = column(training.inputs, 5, 1);
     expect(numbers.filter((number) => number === 0)).toHaveLength(Math.ceil(rows.length / 7));
     const given = [
@@ -128,7 +128,7 @@ describe("prepare", () => {
     const { preprocessing, training } = await prepare(table, { target: "y" });
     const plain = network({ inputs: 5, layers: [dense(4, "tanh"), dense(1)], loss: "meanSquaredError" });
     using model = await createModel(plain, { device: await acquire({ device: "reference" }) });
-    const message = "train: inputs: column 1: expected an embedding for its numbers of categories";
+    const message = "train: inputs: column 1: expected an embedding for its category indices";
     await expect(model.fit(training)).rejects.toThrow(message);
     const { data } = await encodeTable(preprocessing, table);
     await expect(model.evaluate(data)).rejects.toThrow("inputLayers(preprocessing)");

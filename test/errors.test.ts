@@ -97,7 +97,7 @@ test.each(badData)("training, evaluation and traces refuse %s", async (_, wrong)
   }
 });
 
-test("the place of a value that is not finite is told by row and column", async () => {
+test("the place of a value that is not finite is reported by row and column", async () => {
   using model = await createModel(net, { device: cpu });
   const inputs = data.inputs.slice();
   inputs[3 * 17 + 2] = Number.NaN;
@@ -202,7 +202,7 @@ test("a model too large for its device is refused by name, before its parameters
 /** Parameters of exactly 1 GiB: within the limits of SwiftShader, and more than it gives. */
 const gigabyte: Network = network({ inputs: 2 ** 14 - 1, layers: [dense(2 ** 14)], loss: "huber" });
 
-test("memory that runs out is told by type, nothing stays allocated, and the device works on", async () => {
+test("memory that runs out is reported by type, nothing stays allocated, and the device works on", async () => {
   const device = await openDevice();
   let code = "created";
   try {
@@ -220,7 +220,7 @@ test("memory that runs out is told by type, nothing stays allocated, and the dev
   device.dispose();
 });
 
-const lost = expect.objectContaining({ code: "GPU_LOST", message: expect.stringMatching(/acquire a device again/) });
+const lost = expect.objectContaining({ code: "GPU_LOST", message: expect.stringMatching(/acquire a new device/) });
 const steps: TrainOptions = { optimizer, steps: 1e6, batchSize: 8 };
 
 test.each(["between two events", "in the middle of work", "before the training"])(

@@ -156,7 +156,7 @@ describe("a step without a device", () => {
     ["input", { input: Float64Array.of(1, Number.NaN) }, "2 finite numbers, got NaN at 1"],
     ["target", { target: Float64Array.of() }, "1 finite numbers, got 0 values"],
     ["learningRate", { learningRate: -1 }, "learningRate"],
-  ])("bad %s is told", (_what, wrong, message) => {
+  ])("bad %s is reported", (_what, wrong, message) => {
     expect(() => referenceStep(net, { ...start, ...wrong })).toThrow(InvalidInput);
     expect(() => referenceStep(net, { ...start, ...wrong })).toThrow(message);
   });

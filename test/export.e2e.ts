@@ -59,13 +59,13 @@ describe("the command", () => {
     [["p.safetensors"], "--to: expected one of js, c, wgsl, html, onnx, got none; pass --to js"],
     [["p.safetensors", "--to", "jss"], 'got "jss"; did you mean js?'],
     [["p.safetensors", "--output", "p.exe"], "got none, and --output p.exe; pass --to js"],
-    [["p.safetensors", "--to", "js", "--output", "p.safetensors"], "expected another file than the one that is read"],
+    [["p.safetensors", "--to", "js", "--output", "p.safetensors"], "expected a file other than the input"],
     [
       ["p.safetensors", "--to", "js", "--output", "other.txt"],
       "expected a new file, or a file that thalweg export wrote",
     ],
     [["p.safetensors", "--to", "c", "--member", "1"], "exportModule: member: expected an integer from 0 to 0, got 1"],
-    [["p.safetensors", "--to", "wgsl", "--weights", "3"], "--weights: expected the group and the binding"],
+    [["p.safetensors", "--to", "wgsl", "--weights", "3"], "--weights: expected group and binding"],
     [
       ["nothing.safetensors", "--to", "c"],
       "nothing.safetensors: expected a model file that thalweg train wrote, got no such file",

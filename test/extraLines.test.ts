@@ -48,11 +48,11 @@ describe("sentences below the table", () => {
     ]);
   });
 
-  test.each(["Berlin", "3.5", "(end)", "1.5,oak"])("%j is a row that was cut off", async (line) => {
+  test.each(["Berlin", "3.5", "(end)", "1.5,oak"])("%j is a truncated row", async (line) => {
     await expect(read(["x,tree,soil", ...rows, line])).rejects.toThrow(/line 14: expected 3 cells/);
   });
 
-  test("in a table of two columns they are rows that were cut off", async () => {
+  test("in a table of two columns they are truncated rows", async () => {
     await expect(read(["x,y", "1,2", "3,4", "see below"])).rejects.toThrow(/line 4: expected 2 cells/);
   });
 });

@@ -211,7 +211,7 @@ for (const [at, strategy] of fusedStrategies.entries()) {
     if (strategy === "members" || index === at || index % 3 === 0) follows(strategy, one, index === at);
   }
 
-  test(`${strategy}: the same bits twice, and however many steps are handed over at once`, async () => {
+  test(`${strategy}: the same bits twice, and however many steps are submitted at once`, async () => {
     const training = {
       net: tiny,
       members: 3,

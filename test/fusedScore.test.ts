@@ -251,7 +251,7 @@ testInFull("the executor takes it for populations of small networks, and frees i
   device.dispose();
 });
 
-test.each(kinds)("%s: a scorer that is disposed while it scores frees all at once and says so", async (kind) => {
+test.each(kinds)("%s: a scorer that is disposed while it scores frees everything at once and throws", async (kind) => {
   const device = await narrowed(gpu(), 2 ** 20);
   const data = dataOf(tiny, 40_000, 7);
   const owner = new BufferOwner(device);
@@ -269,7 +269,7 @@ test.each(kinds)("%s: a scorer that is disposed while it scores frees all at onc
 
 const withLogits = lossNames.filter((name): name is LossName => takesLogits(name));
 
-test.each(withLogits)("%s: ties and thresholds are told as on the CPU", async (loss) => {
+test.each(withLogits)("%s: ties and thresholds are reported as on the CPU", async (loss) => {
   // No weight but 0: outputs are the biases, exactly, and so are their ties.
   const net = network({ inputs: 1, layers: [dense(3)], loss });
   const biases = [

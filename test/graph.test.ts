@@ -181,7 +181,7 @@ const refused: readonly [string, () => unknown][] = [
     () => network({ inputs: 4, loss: "huber" }, (x) => x.times(x.parameters({ "a.b": "ones" })["a.b"]))],
 ]; // prettier-ignore
 
-test.each(refused)("wrong use is told: %s", (message, build) => {
+test.each(refused)("wrong use is reported: %s", (message, build) => {
   expect(build).toThrow(InvalidInput);
   expect(build).toThrow(message);
 });
@@ -237,7 +237,7 @@ test("dropout drops its share, keeps the mean, repeats by seed and step, and is 
   expect(await model.predict(inputs)).toEqual(inputs);
 });
 
-test("a training with dropout repeats its bits, and goes on from a state as if it had not stopped", async () => {
+test("a training with dropout repeats its bits, and continues from a state as if it had not stopped", async () => {
   const layers = [dense(8, "relu"), dropout(0.5), concat(dense(4, "tanh"), dropout(0.2)), dense(1)];
   const net = network({ inputs: 3, layers, loss: "meanSquaredError" });
   const data = graphData(net, 20, 5);

@@ -328,7 +328,7 @@ describe("rungs", () => {
   });
 });
 
-test("by accuracy the members with the highest go on, and of equal ones those with the lower numbers", async () => {
+test("by accuracy the members with the highest continue, and of equal ones those with the lower numbers", async () => {
   const classes = network({ inputs: 3, layers: [dense(6, "tanh"), dense(4)], loss: "softmaxCrossEntropy" });
   const [rows, heldOut] = [dataOf(classes, 40, 1), dataOf(classes, 30, 2)];
   const options = { optimizer: adam({ learningRate: 0.1 }), epochs: 8, batchSize: 8, validation: heldOut };
@@ -345,7 +345,7 @@ test("by accuracy the members with the highest go on, and of equal ones those wi
   );
 });
 
-test("between events the model has the parameters of all members, and what is told is theirs", async () => {
+test("between events the model has the parameters of all members, and what is reported is theirs", async () => {
   using model = await open(reference, all);
   const halving = { factor: 2 };
   let most = 0;
@@ -359,7 +359,7 @@ test("between events the model has the parameters of all members, and what is to
   expect(model.halving!.stoppedSteps.filter((step) => step >= 0).length).toBe(18);
 });
 
-test("where all that go on diverge, the training ends there, and the others are kept", async () => {
+test("where all that continue diverge, the training ends there, and the others are kept", async () => {
   // The two that look best at the rung have a schedule that tears them apart behind it.
   using model = await open(reference, [0, 1, 2, 3]);
   const perMember = { learningRate: [0.1, 0.1, 1e-6, 1e-6], seed: [1, 2, 3, 4] };
@@ -413,9 +413,7 @@ test("a state of other rungs, or of other members, is refused", async () => {
   await model.fit(data, { ...options, checkpoint: { interval: { steps: 50 }, save } });
   const longer = { ...options, epochs: 30, resume };
   await expect(model.fit(data, longer)).rejects.toEqual(
-    invalid(
-      /^train: resume: halving\.totalSteps: expected 135, as in the training that goes on, got 150; pass the same/,
-    ),
+    invalid(/^train: resume: halving\.totalSteps: expected 135, as in the checkpoint, got 150; pass the same/),
   );
   await expect(model.fit(data, { ...options, halving: { factor: 2 }, resume })).rejects.toEqual(
     invalid(/^train: resume: halving\.factor: expected 3, .* got 2;/),
@@ -425,11 +423,11 @@ test("a state of other rungs, or of other members, is refused", async () => {
     monitor: { factor: 3, metric: "mae" as const },
   }))
     await expect(model.fit(data, { ...options, halving, resume })).rejects.toEqual(
-      invalid(new RegExp(`^train: resume: halving\\.${name}: expected .*, as in the training that goes on, got `)),
+      invalid(new RegExp(`^train: resume: halving\\.${name}: expected .*, as in the checkpoint, got `)),
     );
   const { halving: _, ...without } = options;
   await expect(model.fit(data, { ...without, resume })).rejects.toEqual(
-    invalid(/^train: halving: expected that of the training that goes on, .* got none;/),
+    invalid(/^train: halving: expected the halving of the checkpoint, .* got none;/),
   );
   const short = {
     ...resume!,

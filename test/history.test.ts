@@ -158,7 +158,7 @@ test("summary says layers, widths and parameters", async () => {
   );
 });
 
-test("onEpoch is told each epoch in order, with its mean loss and scores, and is awaited", async () => {
+test("onEpoch is called with each epoch in order, with its mean loss and scores, and is awaited", async () => {
   using model = await createModel(net, { device: cpu, seed: 1 });
   const points: EpochPoint[] = [];
   const onEpoch = async (point: EpochPoint) => {

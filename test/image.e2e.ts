@@ -111,11 +111,11 @@ describe("learning", () => {
     await eventually(() => page.$$eval(".line-chart canvas", (all) => all.length)).toBe(1);
   });
 
-  test("pauses and goes on, by button and space bar", async () => {
+  test("pauses and continues, by button and space bar", async () => {
     await page.click(".play");
     await eventually(playLabel).toBe("Play");
     const described = () => page.$eval(".learned", (canvas) => canvas.getAttribute("aria-label"));
-    await eventually(described).toMatch(/^What the network paints after [\d,]+ steps, \d+\.\d decibels/);
+    await eventually(described).toMatch(/^The network's output after [\d,]+ steps, PSNR \d+\.\d dB/);
     await eventually(stepsIn200Ms).toBe(0);
     const steps = await figure("step");
     await page.focus("main");
@@ -145,7 +145,7 @@ describe("learning", () => {
     expect(await pixels()).toBe(whole);
   });
 
-  test("keeps what it has learned under another learning rate, and begins anew with other layers", async () => {
+  test("keeps what it has learned under another learning rate, and starts over with other layers", async () => {
     const steps = await figure("step");
     await setSlider("rate", 30);
     expect(await figure("step")).toBe(steps);
@@ -169,19 +169,19 @@ describe("pictures of the reader's", () => {
     const path = join(folder, "halves.png");
     writeFileSync(path, await drawPng(300, 150));
     await (await fileInput()).uploadFile(path);
-    await eventually(pictureLabel).toBe("The picture to learn: halves.png, 96 by 48 pixels");
+    await eventually(pictureLabel).toBe("Target picture: halves.png, 96 by 48 pixels");
     await eventually(() => figure("psnr")).toBeGreaterThan(12);
     expect(await widthOf(".learned")).toBe(96);
   });
 
   test("are dropped or pasted; small ones are not enlarged", async () => {
     await give("drop", "tall.png", await drawPng(20, 40), "image/png");
-    await eventually(pictureLabel).toBe("The picture to learn: tall.png, 20 by 40 pixels");
+    await eventually(pictureLabel).toBe("Target picture: tall.png, 20 by 40 pixels");
     await give("paste", "", await drawPng(50, 50), "image/png");
-    await eventually(pictureLabel).toBe("The picture to learn: The pasted picture, 50 by 50 pixels");
+    await eventually(pictureLabel).toBe("Target picture: The pasted picture, 50 by 50 pixels");
   });
 
-  test("are refused with the reason where they are none, and training goes on", async () => {
+  test("are refused with the reason where they are none, and training continues", async () => {
     await give("drop", "table.csv", Buffer.from("a,b\n1,2\n"), "text/csv");
     await eventually(noticeTexts).toMatch(
       /table\.csv cannot be used as a picture: .+ \(its type is text\/csv\); PNG, JPEG/,
@@ -212,13 +212,13 @@ test("the painting and the network can be saved", async () => {
   expect(parameters.some((value) => value !== 0)).toBe(true);
 });
 
-test("an address with nonsense in it is told, and the rest of it holds", async () => {
+test("an address with nonsense in it is reported, and the rest of it holds", async () => {
   await open("?size=small&width=abc&depth=3");
   expect(await noticeText()).toContain("width=abc");
   await eventually(() => page.$eval(".plan", (found) => found.textContent)).toMatch(/^1,123 parameters/);
 });
 
-test("a page out of sight goes on learning", async () => {
+test("a page out of sight continues learning", async () => {
   await open("?size=small");
   await eventually(() => figure("step")).toBeGreaterThan(20);
   const other = await host.context.newPage();
@@ -251,7 +251,7 @@ test("axe has nothing to say, light and dark, and a narrow page does not overflo
 
 test("no complaint was made on the console", () => expect(host.complaints).toEqual([]));
 
-test("a lost GPU is told, and the training goes on from where it was", async () => {
+test("a lost GPU is reported, and the training continues from where it was", async () => {
   const crashing = await hostPage();
   try {
     page = await crashing.open("#/image");

@@ -162,7 +162,7 @@ test("a curve leaves out what is not finite", () => {
   expect(curve.stretches.means).toEqual([1, Number.NaN, 3]);
 });
 
-test("the painting is what the network says at each point, and its file tells how to ask it", async () => {
+test("the picture is the network's output at each point, and its file says how to evaluate it", async () => {
   const picture = { name: "grey", width: 6, height: 4, colours: new Float32Array(72).fill(0.5) };
   const settings = { ...sizes.small, waves: 8, width: 4 };
   const raster = wholePicture(picture, 2);

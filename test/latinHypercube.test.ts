@@ -31,7 +31,7 @@ describe("latinHypercube", () => {
     expect(latinHypercube(64, 3, 3).slice(0, 2)).toEqual(latinHypercube(64, 2, 3));
   });
 
-  test("wrong arguments are told", () => {
+  test("wrong arguments are reported", () => {
     for (const action of [
       () => latinHypercube(0, 1),
       () => latinHypercube(2 ** 20 + 1, 1),

@@ -296,7 +296,7 @@ describe.each(machines)("%s", (_, device) => {
     }
   });
 
-  test("a training goes on to the same bits from every step", async () => {
+  test("a training continues to the same bits from every step", async () => {
     const options = { optimizer: lbfgs({ historySize: 2, maxIterations: 4 }), steps: 18, members: 3 };
     const { members, ...training } = options;
     const all = await checkpointsOf(device(), small, options);
@@ -490,9 +490,7 @@ describe("wrong input", () => {
     using model = await createModel(small.net, { device: reference });
     const withOther = (other: TrainOptions["optimizer"]) =>
       model.fit(small.data, { optimizer: other!, steps: 3, resume, batchSize: 41 });
-    await expect(withOther(sgd())).rejects.toThrow(
-      /resume: optimizer: expected lbfgs, as in the training that goes on, got sgd/,
-    );
+    await expect(withOther(sgd())).rejects.toThrow(/resume: optimizer: expected lbfgs, as in the checkpoint, got sgd/);
     await expect(withOther(lbfgs({ historySize: 4 }))).rejects.toThrow(/resume: moments: expected \d+ values, got \d+/);
   });
 });

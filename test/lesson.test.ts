@@ -43,7 +43,7 @@ describe("the walk", () => {
     expect(new Set(told)).toEqual(new Set(example.lines));
   });
 
-  test("tells nothing before it is computed", () => {
+  test("reports nothing before it is computed", () => {
     for (const [at, { lines }] of example.stops.entries()) {
       const known = knownAt(example, at);
       for (const line of lines) {
@@ -59,14 +59,14 @@ describe("the walk", () => {
 
   test("says what happens in plain words", () => {
     const sentence = (title: string): string => example.stops.find((stop) => stop.title === title)!.sentence;
-    expect(sentence("How wrong the answer is")).toBe(
+    expect(sentence("Loss of the output")).toBe(
       "The answer 0.8505 is 0.8505 above the target 0. The loss is half the square of that.",
     );
-    expect(sentence("The gradient of w9")).toBe("Make w9 larger by 0.001, and the loss rises by about 0.00008239.");
-    expect(sentence("New numbers, output layer")).toContain(
+    expect(sentence("Gradient of w9")).toBe("Make w9 larger by 0.001, and the loss rises by about 0.00008239.");
+    expect(sentence("Updated parameters, output layer")).toContain(
       "b5 moves most: it goes down by 0.05407, because a larger one would make the loss larger.",
     );
-    expect(sentence("What the step has changed")).toContain("the loss falls from 0.3617 to 0.3476");
+    expect(sentence("Effect of the step")).toContain("the loss falls from 0.3617 to 0.3476");
   });
 
   test("warns of a step that was too long, and of nothing that moves", () => {

@@ -11,7 +11,7 @@ const optimizer = sgd({ learningRate: 0.1 });
 const none = { buffers: 0, bytes: 0 };
 
 test.each(["reference", "auto"] as const)(
-  "%s: an aborted training tells its last step before it rejects",
+  "%s: an aborted training reports its last step before it rejects",
   async (kind) => {
     const device = await acquire({ device: kind });
     const model = await createModel(net, { device });
@@ -85,7 +85,7 @@ test("the CPU predicts in chunks what it would predict row by row", async () => 
   model.dispose();
 });
 
-test("misspelt options, signals that are none and numbers below float32 are refused", async () => {
+test("misspelt options, invalid signals and numbers below float32 are refused", async () => {
   const misspelt = { devise: "reference" } as object;
   await expect(acquire(misspelt)).rejects.toMatchObject({ code: "INVALID_INPUT" });
   const device = await acquire({ device: "reference" });

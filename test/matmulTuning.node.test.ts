@@ -27,7 +27,7 @@ test("a file keeps texts by key, also in folders that do not exist yet", async (
   expect(fs.readdirSync(path.dirname(file))).toEqual(["tuning.json"]);
 });
 
-test("a file that holds anything else counts as empty, is written anew, and what it held is kept", async () => {
+test("a file that holds anything else counts as empty, is rewritten, and what it held is kept", async () => {
   const file = path.join(folder, "broken.json");
   const kept: string[] = [];
   for (const text of ["", "{", "null", "[1]", '"text"', '{"a": 1}']) {
@@ -42,7 +42,7 @@ test("a file that holds anything else counts as empty, is written anew, and what
   }
 });
 
-test("a file without a name is refused; one that cannot be written is told by write", async () => {
+test("a file without a name is refused; one that cannot be written is reported by write", async () => {
   expect(faultOf(() => tuningFile(""))).toBeInstanceOf(InvalidInput);
   await expect(tuningFile(folder).write("a", "text")).rejects.toThrow();
   expect(await tuningFile(folder).read("a")).toBeUndefined();

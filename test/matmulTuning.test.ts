@@ -264,7 +264,7 @@ test("a lost device ends the tuning", async () => {
   expect(device.ledger).toEqual(empty);
 });
 
-test("one tuning a device; the CPU has none; strangers are told", async () => {
+test("one tuning a device; the CPU has none; other values are refused", async () => {
   const device = shared();
   {
     using tuning = await t.tuneMatmul(device);

@@ -136,7 +136,7 @@ const numbers = network({ inputs: 3, layers: [dense(4, "tanh"), dense(2)], loss:
 test.each([
   [three, "acuracy", "did you mean accuracy?"],
   [three, "rocauc", "did you mean rocAuc?"],
-  [three, "loss", "leave it out: the loss is always told"],
+  [three, "loss", "leave it out: the loss is always reported"],
   [three, "toString", "choose among them"],
   [three, "rmse", "rmse is for numbers, not for classes"],
   [three, "top3", "top takes a number from 2 to 2, where there are more than two classes"],
@@ -253,7 +253,7 @@ test("of several binary outputs there is the mean, and each", async () => {
   near(metrics!.rocAuc!, perOutput!.rocAuc!.reduce((a, b) => a + b) / 3, "rocAuc");
 });
 
-test("a regression has metrics in the units that it is told", async () => {
+test("a regression has metrics in the given units", async () => {
   using model = await createModel(numbers, { device: cpu, seed: 1, members: 2 });
   const data = dataOf(numbers, 30, 3);
   const metrics = ["mae", "rmse", "r2", "mape", "maxError"] as const;

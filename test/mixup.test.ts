@@ -259,7 +259,7 @@ test("numbers of categories are not mixed, and folds not across", async () => {
   using plain = await createModel(classes, { device: reference });
   await expect(plain.crossValidate(data, any({ mixup: { alpha: 0.2 } }))).rejects.toEqual(
     invalid(
-      /^crossValidate: expected no mixup: rows that are held out would be mixed with others, got one; leave it out/,
+      /^crossValidate: expected no mixup: held-out rows would be mixed with training rows, got one; leave it out/,
     ),
   );
 });

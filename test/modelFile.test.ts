@@ -95,7 +95,7 @@ describe("model files", () => {
     expect(decodeModel(old, "m")).toEqual(model(1));
   });
 
-  test("spellings of values that are none are refused", () => {
+  test("spellings of unknown values are refused", () => {
     const wrong = { ...preprocessing, target: { ...preprocessing.target, spellings: [["x", "y"]] } };
     const bytes = encodeModel({ ...model(1), preprocessing: wrong as never });
     expect(() => decodeModel(bytes, "m")).toThrow(/m: preprocessing: expected spellings of the values/);

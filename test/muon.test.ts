@@ -182,7 +182,7 @@ describe.each(fast)("on %s", (_, open, bound) => {
     expect(timeless(checkpoint)).toEqual(timeless(whole.checkpoint));
   });
 
-  test("a member whose gradients are not finite stops, with parameters that are, and the others go on", async () => {
+  test("a member whose gradients are not finite stops, with parameters that are, and the others continue", async () => {
     const device = await open();
     const net = tanhNetwork([3, 8, 2]);
     const parameters = graphParameters(net, 4, 2);

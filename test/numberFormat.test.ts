@@ -116,7 +116,7 @@ describe("numbers of a column", () => {
     }
   });
 
-  test("an option that contradicts every cell is told", () => {
+  test("an option that contradicts every cell is reported", () => {
     expect(inferNumberFormat(["1.5", "2.25"], { decimal: "," })).toMatchObject({
       lookLike: "numbers in 2 of 2 cells, which the options do not allow",
     });

@@ -63,7 +63,7 @@ test("a tiny network trains in WebAssembly, with its bits, and the plan says so"
   device.dispose();
 });
 
-test("a large batch, or a strategy that is asked for, computes on the GPU; the parameters move with the run", async () => {
+test("a large batch, or a strategy that is requested, computes on the GPU; the parameters move with the run", async () => {
   const device = await openHardware();
   using model = await createModel(tiny, { device, seed: 1 });
   const many = rowsOf(8192);

@@ -163,7 +163,7 @@ test("defaults are PyTorch's", () => {
   });
 });
 
-test("what the host computes of a step does not depend on the steps that it was asked for before", () => {
+test("what the host computes of a step does not depend on the steps that were requested before", () => {
   for (const name of optimizerNames) {
     const [walked, jumped] = [createOptimizer(name), createOptimizer(name)];
     const { stepValues } = updateValuesOf(walked);
@@ -176,7 +176,7 @@ test("what the host computes of a step does not depend on the steps that it was 
 });
 
 test.each(["reference", "wasm", "members", "layered"] as const)(
-  "%s: adagrad's sum begins where it is told to, and is resumed",
+  "%s: adagrad's sum starts at its given value, and is resumed",
   async (kind) => {
     const device = kind === "reference" ? reference : kind === "wasm" ? wasm : gpu();
     const strategy = kind === "members" || kind === "layered" ? kind : "auto";

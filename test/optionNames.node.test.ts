@@ -46,8 +46,8 @@ test("options of the table, of divergence and of the device", () => {
   expect(messageOf(new InvalidInput(fault("train: step 3", remedy)))).toContain(
     "lower --learning-rate (it is 3) or --momentum (0.9, which makes steps 10 times as long) or --weight-decay (1)",
   );
-  const device = new NoDevice(fault("acquire: device gpu", "use auto to take what there is"));
-  expect(messageOf(device)).toBe("--device gpu: expected x, got y; use --device auto to take what there is");
+  const device = new NoDevice(fault("acquire: device gpu", "use auto to get an available device"));
+  expect(messageOf(device)).toBe("--device gpu: expected x, got y; use --device auto to get an available device");
 });
 
 test("names of the user's stay as they are", () => {
@@ -92,11 +92,11 @@ test("one row has, two rows have", () => {
     missing: [{ name: "a", cells: withoutInput }],
   });
   expect(missingNotes(table, used(1, 1), "b").slice(0, 2)).toEqual([
-    '1 of 3 rows has no "b" and is not learned from',
-    '1 of 2 rows has missing cells, in "a" (1): this row is left out, 2 rows remain',
+    '1 of 3 rows has no "b" and is not used',
+    '1 of 2 rows has missing cells, in "a" (1): this row is dropped, 2 rows remain',
   ]);
   expect(missingNotes(table, used(2, 2), "b").slice(0, 2)).toEqual([
-    '2 of 3 rows have no "b" and are not learned from',
-    '2 of 1 rows have missing cells, in "a" (2): these rows are left out, 2 rows remain',
+    '2 of 3 rows have no "b" and are not used',
+    '2 of 1 rows have missing cells, in "a" (2): these rows are dropped, 2 rows remain',
   ]);
 });

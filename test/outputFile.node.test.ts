@@ -72,7 +72,7 @@ describe("refused", () => {
       for (const output of spellings) {
         for (const force of [false, true]) {
           const inputs = [join(folder, input), folder];
-          refuses(/another file than the one that is read/, () => claim(output, { inputs, force }));
+          refuses(/a file other than the input/, () => claim(output, { inputs, force }));
         }
       }
     }
@@ -81,7 +81,7 @@ describe("refused", () => {
 
   test("a model that is read", () => {
     const file = put("m.safetensors", modelBytes(1));
-    refuses(/another file than the one that is read/, () => claim("m.safetensors", { inputs: [file], force: true }));
+    refuses(/a file other than the input/, () => claim("m.safetensors", { inputs: [file], force: true }));
   });
 
   test("what is no model of ours, also with --force", () => {
@@ -129,8 +129,8 @@ describe("refused", () => {
     const model = claim("m.csv");
     const claimTable = (name: string) => () =>
       claimOutput({ file: at(name), flag: "--csv", kind: sweepTableKind, inputs: [], others: [model], force: true });
-    refuses(/another file than the model's/, claimTable("m.csv"));
-    refuses(/another file than the model's/, claimTable("./m.csv"));
+    refuses(/a file other than the model/, claimTable("m.csv"));
+    refuses(/a file other than the model/, claimTable("./m.csv"));
     put("own.csv", table);
     refuses(/a table that thalweg sweep --csv wrote/, claimTable("own.csv"));
     put("sweep.csv", "member,rank,heldOutLoss\n0,1,0.5\n");
@@ -150,7 +150,7 @@ describe("written", () => {
     expect(names()).toEqual(["empty"]);
   });
 
-  test("models that exist are told, and kept one after the other", () => {
+  test("models that exist are reported, and kept one after the other", () => {
     const models = [1, 2, 3, 4].map(modelBytes);
     put("m.safetensors", models[0]!);
     expect(claim("m.safetensors").old).toBe("a model, 1-1");
@@ -213,11 +213,11 @@ describe("written", () => {
     }
   });
 
-  test("a name that differs in case is another file where the file system says so", () => {
+  test("a name that differs in case is another file where the file system distinguishes case", () => {
     const input = put("table.csv", table);
     const isOne = fs.existsSync(at("TABLE.CSV"));
     const run = () => claim("TABLE.CSV", { inputs: [input] });
-    if (isOne) expect(run).toThrow(/the one that is read/);
+    if (isOne) expect(run).toThrow(/other than the input/);
     else expect(run().old).toBeUndefined();
   });
 
@@ -229,7 +229,7 @@ describe("written", () => {
     expect(fs.statSync("/dev/null").isCharacterDevice()).toBe(true);
   });
 
-  test("where the folder has gone during the work the bytes are saved elsewhere", () => {
+  test("where the folder is gone during the work the bytes are saved elsewhere", () => {
     fs.mkdirSync(at("sub"));
     const output = claim("sub/m.safetensors");
     fs.rmSync(at("sub"), { recursive: true });
@@ -250,7 +250,9 @@ describe("written", () => {
       fs.rmSync(join(copy, ".."), { recursive: true });
       const { TMPDIR } = process.env;
       process.env["TMPDIR"] = "/proc/nothing";
-      expect(messageOf(() => full.write(modelBytes(7), true))).toMatch(/ENOSPC.*; no other place takes it either$/);
+      expect(messageOf(() => full.write(modelBytes(7), true))).toMatch(
+        /ENOSPC.*; it could not be written elsewhere either$/,
+      );
       if (TMPDIR === undefined) delete process.env["TMPDIR"];
       else process.env["TMPDIR"] = TMPDIR;
     },

@@ -34,7 +34,7 @@ describe("the table that is read is not written", () => {
     const before = readdirSync(folder).toSorted();
     const outcome = await thalweg([command, "T.csv", ...quick, ...flags, spelling, "--force"]);
     expect([outcome.code, outcome.stdout]).toEqual([2, ""]);
-    expect(outcome.stderr).toMatch(/^thalweg: --(output|csv) \S+: expected another file than the one that is read, /);
+    expect(outcome.stderr).toMatch(/^thalweg: --(output|csv) \S+: expected a file other than the input, /);
     expect(textOf("T.csv")).toBe(table);
     expect(readdirSync(folder).toSorted()).toEqual(before);
   });
@@ -43,7 +43,7 @@ describe("the table that is read is not written", () => {
     write("table.safetensors", table);
     const { code, stderr } = await thalweg(["train", "table.safetensors", ...quick]);
     expect([code, textOf("table.safetensors")]).toEqual([2, table]);
-    expect(stderr).toMatch(/--output table\.safetensors: expected another file than the one that is read/);
+    expect(stderr).toMatch(/--output table\.safetensors: expected a file other than the input/);
   });
 
   test.skipIf(!isPosix)("through the shell: < T.csv, > T.csv and >> T.csv", () => {
@@ -56,17 +56,20 @@ describe("the table that is read is not written", () => {
     write("S.csv", table);
     const model = join(folder, "penguins.safetensors");
     const lines: [string, RegExp][] = [
-      ["thalweg train - --target y --output S.csv < S.csv", /another file than the one that is read/],
-      [`thalweg predict ${model} S.csv >> S.csv`, /S\.csv: expected another file than the one that stdout goes to/],
-      [`thalweg predict ${model} - < S.csv >> S.csv`, /stdin: expected another file than the one that stdout goes to/],
-      ["thalweg train T.csv --target y --output S.csv >> S.csv", /another file than the one that stdout goes to/],
+      ["thalweg train - --target y --output S.csv < S.csv", /a file other than the input/],
+      [`thalweg predict ${model} S.csv >> S.csv`, /S\.csv: expected a file other than the one stdout is redirected to/],
+      [
+        `thalweg predict ${model} - < S.csv >> S.csv`,
+        /stdin: expected a file other than the one stdout is redirected to/,
+      ],
+      ["thalweg train T.csv --target y --output S.csv >> S.csv", /a file other than the one for stdout/],
     ];
     for (const [line, message] of lines) {
       const { status, stderr } = shell(line);
       expect(stderr).toMatch(message);
       expect([status, textOf("S.csv")]).toEqual([2, table]);
     }
-    expect(shell(`thalweg predict ${model} S.csv > S.csv`).stderr).toMatch(/has emptied this one before/);
+    expect(shell(`thalweg predict ${model} S.csv > S.csv`).stderr).toMatch(/has already emptied this one/);
   });
 });
 
@@ -130,7 +133,7 @@ describe("files that exist", () => {
     await thalweg([...common, "--epochs", "3", ...(command === "sweep" ? ["--seed", "10..12"] : [])]);
     const before = read("c.safetensors");
     const tableBefore = command === "sweep" ? textOf("c.csv") : "";
-    const interrupt = { after: "training", signals: ["SIGINT"] } as const;
+    const interrupt = { after: "\ntraining ", signals: ["SIGINT"] } as const;
     const { code, stdout } = await thalweg([...common, "--epochs", "1000000"], { interrupt });
     expect(code).toBe(130);
     expect(stdout).toMatch(/the old one is in c\.safetensors\.bak/);
@@ -139,7 +142,7 @@ describe("files that exist", () => {
     if (command === "sweep") expect(textOf("c.csv.bak")).toBe(tableBefore);
   });
 
-  test.skipIf(!isPosix || isRoot)("a folder that is read-only is told before the training", async () => {
+  test.skipIf(!isPosix || isRoot)("a folder that is read-only is reported before the training", async () => {
     mkdirSync(join(folder, "locked"), { mode: 0o500 });
     write("T.csv", table);
     const { code, stderr } = await thalweg(["train", "T.csv", ...quick, "--output", "locked/m.safetensors"]);

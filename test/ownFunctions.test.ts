@@ -210,7 +210,7 @@ test.each(refused)("%s is refused, with the place", (_, make, message) => {
   expect(make).toThrow(message);
 });
 
-test("kinks are allowed and told", () => {
+test("kinks are allowed and reported", () => {
   const clipped = activation("clipped", (z) => math.minimum(math.maximum(z, -1), 1));
   expect(checkActivation(clipped).map(({ kind, at }) => [kind, Math.round(at)])).toEqual([
     ["kink", -1],

@@ -91,7 +91,7 @@ describe("the walk", () => {
   test("shows every number of the file on the way, and formulas whose symbols become numbers", async () => {
     expect(await stopNow()).toBe(1);
     for (let stop = 2; stop <= stops; stop++) {
-      await page.click("[title^='On one stop']");
+      await page.click("[title^='Next stop']");
       expect(await stopNow()).toBe(stop);
       for (const { section, quantity, digits, forms } of await formulas()) {
         seen.set(section === "update" ? `new ${quantity}` : quantity, Number(digits));
@@ -119,7 +119,7 @@ describe("the walk", () => {
   test("goes back by buttons, keys and slider, to a drawing that knows only what is computed", async () => {
     await page.keyboard.press("ArrowLeft");
     expect(await stopNow()).toBe(stops - 1);
-    await page.click("[title^='Back one stop']");
+    await page.click("[title^='Previous stop']");
     expect(await stopNow()).toBe(stops - 2);
     await page.keyboard.press("ArrowRight");
     expect(await stopNow()).toBe(stops - 1);
@@ -138,7 +138,7 @@ describe("the walk", () => {
     expect(await partTexts("L")).toEqual(["L = 0.3617", ""]);
   });
 
-  test("goes on by itself, and pauses", async () => {
+  test("continues by itself, and pauses", async () => {
     await page.keyboard.press("r"); // a slider is a field: nothing happens
     expect(await stopNow()).toBe(stops - 1);
     await page.click("h1");
@@ -156,10 +156,7 @@ describe("the walk", () => {
   });
 
   test("jumps to a gradient", async () => {
-    const value = await page.$$eval(
-      ".go-to option",
-      (all) => all.find(({ text }) => text === "The gradient of w5")!.value,
-    );
+    const value = await page.$$eval(".go-to option", (all) => all.find(({ text }) => text === "Gradient of w5")!.value);
     await page.select(".go-to", value);
     const [line] = await formulas();
     expect(line!.quantity).toBe("∂L/∂w5");
@@ -266,7 +263,7 @@ describe("editing", () => {
     expect(await labelOf("x2")).toContain("x2 = 2.5");
   });
 
-  test("Escape leaves a number as it was, and what is no number is told", async () => {
+  test("Escape leaves a number as it was, and what is no number is reported", async () => {
     await edit("t", "7", "Escape");
     expect(await labelOf("t")).toContain("t = 0 ");
     await edit("b5", "abc", "Enter");
@@ -572,7 +569,7 @@ test("a view whose code is long in coming has a skeleton, and may be left meanwh
 }, 60_000);
 
 // The last of this browser: Chrome blocks the page after two crashes.
-test("where a lost GPU does not come back, the CPU computes the steps again, and the page says so", async () => {
+test("where a lost GPU does not come back, the CPU computes the steps again, and the page reports it", async () => {
   page = await host.open("");
   const session = await host.browser.target().createCDPSession();
   const place = (): Promise<string> => textOf(".train .place");

@@ -159,7 +159,7 @@ describe("training", () => {
     await page.waitForFunction(() => document.querySelector(".toggle")!.textContent.includes("Train"));
   });
 
-  test("a new learning rate holds from then on, without beginning anew", async () => {
+  test("a new learning rate holds from then on, without restarting", async () => {
     const before = await stepNow();
     await page.focus(".training-settings input[type=range]");
     await page.keyboard.press("ArrowRight");
@@ -168,7 +168,7 @@ describe("training", () => {
     await waitForStep(before + 1);
   });
 
-  test("a neuron under the focus is shown large, and its bias is told", async () => {
+  test("a neuron under the focus is shown large, and its bias is reported", async () => {
     await page.focus("[data-node='0.2']");
     await page.waitForFunction(() => document.querySelector(".output h2")!.textContent === "Neuron 1.3");
     expect(await textOf(".network .reading")).toMatch(/^neuron 1\.3: bias −?[\d.]+/);
@@ -295,7 +295,7 @@ describe("how it is trained", () => {
     expect(await textOf("#notices")).not.toContain("failed");
   });
 
-  test("a rate that a plateau has reduced is told", async () => {
+  test("a rate that a plateau has reduced is reported", async () => {
     await open("#/playground?data=gauss&noise=50&rate=0.3&pace=full&plateau=50&factor=0.1");
     expect(await figure("rate")).toBe("0.3");
     await click("Train");
@@ -305,7 +305,7 @@ describe("how it is trained", () => {
     expect(Math.log10(0.3 / rate)).toBeCloseTo(Math.round(Math.log10(0.3 / rate)), 6); // a power of the factor
   });
 
-  test("early stopping brings the best weights back, marks their step, and training can go on", async () => {
+  test("early stopping brings the best weights back, marks their step, and training can continue", async () => {
     await open("#/playground?data=spiral&noise=50&pace=full&schedule=cosine&warmup=100&dropout=0.1&patience=250");
     await click("Train");
     const told = await noticeText("Stopped early");
@@ -369,10 +369,10 @@ describe("what is trained", () => {
     expect(await page.$$("[aria-pressed=true]")).toHaveLength(1);
   });
 
-  test("an address that makes no sense says so, and trains all the same", async () => {
+  test("a nonsensical address is reported, and the page still trains", async () => {
     await open("#/playground?v=1&net=999-tanh&data=moon&rate=0.5");
     const text = await noticeText("net=999-tanh");
-    expect(text).toContain("data=moon is left out: expected one of circle");
+    expect(text).toContain("data=moon is ignored: expected one of circle");
     await click("Step");
     await waitForStep(1);
   });
@@ -442,11 +442,11 @@ describe("points of one's own", () => {
     await page.type(".file input", "-999");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.querySelector(".data")!.textContent.includes("60 points of your own"));
-    expect(await textOf(".data")).toContain("gaps.csv: 67 rows, 7 without a value left out");
+    expect(await textOf(".data")).toContain("gaps.csv: 67 rows, 7 dropped for missing values");
     expect(await textOf(".notes")).not.toContain('-999" in 7 cells, outside');
   });
 
-  test("a broken table is told with its place, and the points stay", async () => {
+  test("a broken table is reported with its place, and the points stay", async () => {
     await dropFile("broken.csv", "a,b,c\n1,2,3\n4,5\n");
     expect(await noticeText("broken.csv")).toMatch(/broken\.csv: line 3: expected 3 cells as in the first line, got 2/);
     await dropFile("picture.csv", "\u0089PNG");
@@ -632,7 +632,7 @@ describe("neurons that learn nothing", () => {
     await page.mouse.move(0, 0); // scrolling would bring a link under it
     await page.focus('[data-node="0.1"]');
     expect(await textOf(".network .reading")).toBe(
-      "neuron 1.2: bias −1000; dead: at no training point does a gradient pass it.",
+      "neuron 1.2: bias −1000; dead: its gradient is zero at every training point.",
     );
     expect(await violationsOf(page)).toEqual([]);
     await setBias("bias to 1.2", "0.1");
@@ -642,7 +642,7 @@ describe("neurons that learn nothing", () => {
 });
 
 describe("states", () => {
-  test("a training that diverges stops, is marked, and goes on at a lower rate", async () => {
+  test("a training that diverges stops, is marked, and continues at a lower rate", async () => {
     await open("#/playground?data=plane&opt=sgd&rate=0.01&net=8-relu&pace=10&momentum=0.9");
     await click("Step");
     await waitForStep(1);
@@ -654,7 +654,7 @@ describe("states", () => {
     );
     expect(await textOf(".toggle")).toContain("Train");
     await page.waitForFunction(() => document.querySelector(".plot")!.ariaLabel!.includes("diverged at step"));
-    await click("Go on with 1");
+    await click("Continue with 1");
     expect((await stateNow()).state.learningRate).toBe(1);
   });
 
@@ -673,7 +673,7 @@ describe("states", () => {
     expect(await page.$$(".notice.bad")).toHaveLength(0);
   });
 
-  test("a page out of sight goes on training", async () => {
+  test("a page out of sight continues training", async () => {
     await open("#/playground?pace=full");
     await click("Train");
     await waitForStep(100);

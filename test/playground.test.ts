@@ -154,14 +154,14 @@ test("the classes of a set choose the losses", () => {
   expect(lossesOf("classification")).not.toContain("softmaxCrossEntropy");
 });
 
-test("what an address gets wrong keeps its default and is told", () => {
+test("invalid settings in an address keep their default and are reported", () => {
   const wrong =
     "v=9&data=moon&noise=51&train=x&net=8-tanh_129-relu&features=x1_x9&rate=-1&batch=1.5&loss=softmaxCrossEntropy" +
     "&schedule=sine&span=0&warmup=-1&dropout=1&label=2&clip=x&patience=1.5";
   const { state, problems } = decodeState(new URLSearchParams(wrong));
   expect(state).toEqual(defaults);
   expect(problems).toHaveLength(16);
-  expect(problems.join("\n")).toMatch(/net=8-tanh_129-relu is left out: expected at most 10 layers/);
+  expect(problems.join("\n")).toMatch(/net=8-tanh_129-relu is ignored: expected at most 10 layers/);
   expect(decodeState(new URLSearchParams("data=own")).state.data).toBe("spiral");
   expect(decodeState(new URLSearchParams(`points=${"A".repeat(70)}`)).problems[0]).toMatch(/…/);
 });
@@ -234,7 +234,7 @@ test("a schedule is the rate of each step, and its code makes the same", () => {
   expect(scheduleCode({ ...settings, schedule: "constant", warmUp: 0 })).toBeUndefined();
 });
 
-test("what is on is told, and given to the training where it applies", () => {
+test("enabled options are shown, and passed to the training where they apply", () => {
   const split = pointsOf(defaults);
   expect(describeTraining(defaults)).toEqual([]);
   expect(trainingOptionsOf(defaults, split)).toEqual({});
@@ -364,7 +364,7 @@ test("a weight is read as it is shown, and as it is typed", () => {
   expect(texts.map(parseWeight)).toEqual(values);
 });
 
-test("a neuron that says the same everywhere is told from one that does not", () => {
+test("a neuron with constant output is distinguished from one that does not", () => {
   expect(isConstant(new Float32Array(9))).toBe(true);
   expect(isConstant(Float32Array.of(1, 0.99999, 1))).toBe(true);
   expect(isConstant(Float32Array.of(0, 0, 0.01))).toBe(false);
@@ -417,7 +417,7 @@ test("numbers to predict run from −1 to 1; rows with gaps are left out", async
   expect([Math.min(...points.map(({ value }) => value)), Math.max(...points.map(({ value }) => value))]).toEqual([
     -1, 1,
   ]);
-  expect(summary).toContain("31 rows, 1 without a value left out");
+  expect(summary).toContain("31 rows, 1 dropped for missing values");
 });
 
 test("more points than an address holds are drawn from", async () => {
@@ -427,7 +427,7 @@ test("more points than an address holds are drawn from", async () => {
   expect(summary).toContain("4000 rows, 1500 of them drawn");
 });
 
-test("a table that is none, or has too little in it, is told with its place", async () => {
+test("a table that is not one, or has too little in it, is reported with its place", async () => {
   const rows = Array.from({ length: 20 }, (_, row) => `${row},x${row % 3},${row % 5}`);
   for (const [text, message] of [
     ["", /points\.csv.*expected.*got/],
@@ -444,7 +444,7 @@ test("a table that is none, or has too little in it, is told with its place", as
   await expect(same).rejects.toThrow(/three different columns/);
 });
 
-test("what was decided of a table is told without the options of the command line; the class is the last text of two", async () => {
+test("what was decided of a table is reported without the options of the command line; the class is the last text of two", async () => {
   const rows = Array.from(
     { length: 60 },
     (_, row) =>

@@ -31,7 +31,7 @@ test("smoothing is the exponential average with its weight divided out", () => {
   expect(smooth(values, 0)).toBe(values);
 });
 
-test("lines are of the measure and the axis that are asked for, and keep what they were before smoothing", () => {
+test("lines are of the measure and the axis that are requested, and keep what they were before smoothing", () => {
   const { entries } = runOf("now", [0.5, 0, Number.NaN]);
   expect(linesOf(entries, view)).toMatchObject({
     xs: [10, 20, 30],
@@ -104,7 +104,7 @@ test("twenty runs are kept at most, thinned out, each with a number of its own",
   }
 });
 
-test("settings are told in one line", () => {
+test("settings are reported in one line", () => {
   expect(describeSettings(defaults)).toBe(
     "spiral, noise 10 % · 2 → 8 tanh, 6 tanh → 1 · adam 0.01 · binaryCrossEntropy · batch 32 · seed 1",
   );

@@ -39,7 +39,7 @@ test("dead is dead at every point, saturated at nearly all", () => {
   expect(neuronStateOf("tanh", points(94, 6, -9))).toBe("live");
 });
 
-test("marks in words", () => {
+test("marks have text", () => {
   expect(describeStates([["live"], ["live", "live"]])).toBe("");
   expect(
     describeStates([

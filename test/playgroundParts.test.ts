@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { contour } from "../src/web/playground/contour.ts";
-import { crc32 } from "../src/web/playground/crc32.ts";
+import { crc32 } from "../src/data/binary/crc32.ts";
 import { columnsOf, drawnUnits, gapRow, nextWidth, rowOf } from "../src/web/playground/fold.ts";
 import { groupNames, parseGroups } from "../src/web/playground/hiddenGroups.ts";
 import { linkTo } from "../src/web/playground/linkDialog.ts";
-import { encodeNpz, type NamedArray } from "../src/web/playground/npz.ts";
+import { encodeNpz, type NamedArray } from "../src/formats/npz.ts";
 import { stepsPerEpoch } from "../src/web/playground/setup.ts";
 import { decodeState, defaults } from "../src/web/playground/state.ts";
 
@@ -121,7 +121,7 @@ test("a link names the controls that it leaves out", () => {
   for (const wrong of ["data_data", "everything", "data,speed", "_"]) expect(parseGroups(wrong)).toBeUndefined();
   const { state, problems } = decodeState(new URLSearchParams("hide=run"));
   expect(state.hidden).toEqual([]);
-  expect(problems[0]).toMatch(/hide=run is left out: expected some of data, painting/);
+  expect(problems[0]).toMatch(/hide=run is ignored: expected some of data, painting/);
 });
 
 test("an epoch has every training point once", () => {

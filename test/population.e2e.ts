@@ -89,7 +89,7 @@ describe("a population", () => {
     expect(numbers[0]).toBeGreaterThan(0);
   });
 
-  test("tells a network's numbers under the pointer and under the keys", async () => {
+  test("reports a network's numbers under the pointer and under the keys", async () => {
     const { x, y } = await placeOf(4, 2);
     await page.mouse.move(x, y);
     await eventually(reading).toMatch(/^Learning rate 0\.12328, seed 3 · .*loss on test rows \d/);
@@ -137,7 +137,7 @@ describe("a network of it", () => {
     await page.mouse.click(x, y);
     const params = await opened();
     await page.waitForSelector(".view .card.data");
-    expect(await page.$eval(".seed .quiet", (found) => found.textContent)).toBe("The network has seed 3.");
+    expect(await page.$eval(".seed .quiet", (found) => found.textContent)).toBe("Network seed: 3.");
     await eventually(() => figure("step")).toBe("200");
     expect(Object.fromEntries(params)).toMatchObject({
       data: "xor",
@@ -149,7 +149,7 @@ describe("a network of it", () => {
   });
 
   // At this rate the same training on another strategy ends elsewhere: rounding is enough.
-  test("opens as it is, not as it would be trained anew", async () => {
+  test("opens as it is, not as it would be trained again", async () => {
     await open(small.replace("steps=200", "steps=1000"));
     await finished();
     const { x, y } = await placeOf(9, 6);
@@ -198,7 +198,7 @@ describe("settings", () => {
     await eventually(phase).toMatch(/paused|finished/);
   });
 
-  test("that cannot be are told where they are", async () => {
+  test("impossible ones are reported where they are", async () => {
     const first = ".axis-control:nth-of-type(1) .axis-numbers label:nth-child(1) input";
     await type(first, "100");
     expect(await page.$eval(".fault", (found) => found.textContent)).toBe("Learning rate: from must be below to.");
@@ -221,7 +221,7 @@ describe("settings", () => {
     await eventually(async () => (await address()).get("x")).not.toBe("learningRate~0.001~1~256");
   });
 
-  test("of an address with nonsense are told", async () => {
+  test("of an address with nonsense are reported", async () => {
     await open("?x=learningRate~5~1~12&steps=0");
     const told = await page.$$eval(".notice p", (all) => all.map(({ textContent }) => textContent).join());
     expect(told).toContain("x=learningRate~5~1~12");
@@ -229,7 +229,7 @@ describe("settings", () => {
   });
 });
 
-test("networks that diverge are marked, and the others go on", async () => {
+test("networks that diverge are marked, and the others continue", async () => {
   await open(
     "?data=plane&net=4-relu&loss=meanSquaredError&opt=sgd&x=learningRate~0.001~90~12&y=seed~1~0~8&steps=200&metric=testLoss",
   );
@@ -239,7 +239,7 @@ test("networks that diverge are marked, and the others go on", async () => {
   expect(diverged).toBeLessThan(96);
   const { x, y } = await placeOf(11, 4);
   await page.mouse.move(x, y);
-  await eventually(reading).toContain("diverged: its numbers are not finite any more");
+  await eventually(reading).toContain("diverged: its loss or weights are no longer finite");
   await page.click(".map-numbers summary");
   const lastRow = () =>
     page.$eval(".map-numbers tbody tr:last-child", (row) => [...row.children].map((cell) => cell.textContent));
@@ -277,7 +277,7 @@ test("populations train by L-BFGS in full batches, with its own options", async 
   expect(await page.$eval("input[name=batch]", (input) => input.checkVisibility())).toBe(false);
 });
 
-test("a population out of sight goes on, and after its GPU process has died from the step it had reached", async () => {
+test("a population out of sight continues, and after its GPU process has died from the step it had reached", async () => {
   const long = small.replace("~12&", "~64&").replace("~8&", "~64&").replace("steps=200", "steps=20000");
   await open(long, "software");
   const stepNow = async (): Promise<number> => Number.parseInt((await figure("step")).replaceAll(",", "")) || 0;

@@ -227,7 +227,7 @@ test.each(devices)("%s: results are there after an abort and a loop left early",
 const steep = sgd({ learningRate: 0.1 });
 const rates = [0.1, 0.02, 1e30, 0.3];
 
-test.each(devices)("%s: a member that diverges freezes, and the others go on as without it", async (_, device) => {
+test.each(devices)("%s: a member that diverges freezes, and the others continue as without it", async (_, device) => {
   const linear = network({ inputs: 3, layers: [dense(6), dense(2)], loss: "meanSquaredError" });
   const own = linear.parameterCount;
   for (const strategy of pathsOf(device())) {
@@ -429,7 +429,7 @@ async function eventsOf(
   return { calls, reads, events };
 }
 
-test("at least leastSteps are handed over at once, but none beyond an event or the ring", async () => {
+test("at least leastSteps are submitted at once, but none beyond an event or the ring", async () => {
   const { calls } = await eventsOf(2, { ringSteps: 30, leastSteps: 16 }, { steps: 40 });
   expect(calls[0]).toEqual([0, 16]);
   expect(
@@ -443,7 +443,7 @@ test("at least leastSteps are handed over at once, but none beyond an event or t
   expect(capped.calls.every(([, count]) => count <= 8)).toBe(true);
 });
 
-test("every loss of a few members is told, and of a large population those of the newest steps", async () => {
+test("all losses of a few members are reported, for a large population only those of the newest steps", async () => {
   const few = await eventsOf(1024, { ringSteps: 8, leastSteps: 8 }, { steps: 50 });
   expect(few.events.map(({ losses }) => losses.length / 1024)).toEqual([50, 50]);
   expect(few.events[1]!.losses[49 * 1024]).toBe(99);

@@ -104,7 +104,7 @@ test("pictures of many values have the colours of single ones", () => {
   }
 });
 
-test("the rate of steps is that of the last minute, and begins anew after a pause", () => {
+test("the rate of steps is that of the last minute, and starts over after a pause", () => {
   const rate = new StepRate();
   rate.add(0, 1000);
   expect(rate.perSecond).toBeNaN();
@@ -184,7 +184,7 @@ test("a population survives its address", () => {
   expect(readAddress(new URLSearchParams()).state).toEqual(defaultState);
 });
 
-test("what an address says wrongly is told and left out", () => {
+test("invalid settings in an address are reported and ignored", () => {
   const problemsOf = (text: string) => readAddress(new URLSearchParams(text)).problems.length;
   expect(problemsOf("x=learningRate~1~0.1~8")).toBe(1);
   expect(problemsOf("x=colour~1~2~8")).toBe(1);
@@ -209,7 +209,7 @@ test("the best networks are found, and those that have diverged are none", () =>
   expect(bestNetworks([Number.NaN], true)).toEqual([]);
 });
 
-test("columns are told in numbers", () => {
+test("columns are reported in numbers", () => {
   const values = Float32Array.from({ length: 15 }, (_, network) => (network === 7 ? Number.NaN : network));
   const columns = summarizeColumns({ columns: rates, rows: seeds }, values);
   expect(columns.map(({ value }) => value)).toEqual([1e-4, 1e-3, 0.01, 0.1, 1]);

@@ -277,7 +277,7 @@ describe("headers", () => {
     ] as const) {
       const table = read(text, { expected });
       expect([namesOf(table), table.rowCount]).toEqual([names, rows]);
-      expect(table.notes.join()).toMatch(/no header line: the columns are taken in the order of the model, "u", "v"/);
+      expect(table.notes.join()).toMatch(/no header line: columns are read in the order of the model, "u", "v"/);
     }
     expect(namesOf(read("a,b\nc,d\n", { expected, header: "no" }))).toEqual(["u", "v"]);
     expect(namesOf(read("a,b\n1,2\n3,4\n", { expected }))).toEqual(["a", "b"]);
@@ -387,19 +387,19 @@ describe("layouts", () => {
     ["rows below a key", '{"data":[{"a":1},{"a":2}]}', /got one object whose rows are below "data"; put the rows into one array/],
     ["rows below another key", '{"ok":true,"count":2,"rows":[{"a":1},{"a":2}]}', /got one object whose rows are below "rows"/],
     ["an array per line", '[1,2]\n[3,4]\n', /got NDJSON of lists, an array per line; write every row as an object/],
-    ["libsvm without a label in one line", "1 1:0.5 2:3\n1:4 2:5\n0 1:1\n", /t: line 2: expected a label in front of index:value, got "1:4"; write what/],
-    ["libsvm without labels", "1:0.5 2:3\n1:4 3:5\n", /t: line 1: expected a label in front of index:value/],
+    ["libsvm without a label in one line", "1 1:0.5 2:3\n1:4 2:5\n0 1:1\n", /t: line 2: expected a label before index:value, got "1:4"; write the label/],
+    ["libsvm without labels", "1:0.5 2:3\n1:4 3:5\n", /t: line 1: expected a label before index:value/],
     ["columns in JSON", '{"a":[1,2],"b":[3,4]}', /one object of columns/],
     ["pandas columns in JSON", '{"a":{"0":1,"1":2}}', /orient='records'/],
     ["a row of libsvm without a number", "1 1:0.5 2:3\n2 1:x\n", /line 2: expected index:value, got "1:x"/],
     ["libsvm of many features", `1 ${Array.from({ length: 4000 }, (_, k) => `${k}:1`).join(" ")}\n${"2 1:5\n".repeat(3000)}`, /got 3001 rows with 4000 features/],
-    ["text behind a quote", 'a,b\n"x" y,2\n', /t: line 2: expected closed quotes, got text behind the closing quote/],
+    ["text behind a quote", 'a,b\n"x" y,2\n', /t: line 2: expected closed quotes, got text after the closing quote/],
     ["a header without a name", "a,b\n1,2,3\n4,5,6\n", /line 2: expected 2 cells as in the first line, got 3/],
-    ["two columns of one name", "a,b,a\n1,2,3\n", /t: line 1: expected column names that differ, got "a" in columns 1 and 3/],
+    ["two columns of one name", "a,b,a\n1,2,3\n", /t: line 1: expected different column names, got "a" in columns 1 and 3/],
     ["NDJSON with a broken line", '{"a":1}\n{"a":\n', /line 2: expected valid JSON/],
     ["JSON with a comma too many", '[{"a":1},]', /valid JSON/],
     ["JSON with two commas", '[{"a":1},,{"a":2}]', /valid JSON/],
-    ["JSON with text behind it", '[{"a":1}] x', /text behind the array/],
+    ["JSON with text behind it", '[{"a":1}] x', /text after the array/],
   ])("refuses %s", (_, text, message) => {
     expect(() => read(text)).toThrow(BadFile);
     expect(() => read(text)).toThrow(message);
@@ -425,7 +425,7 @@ test("whole numbers of JSON keep their digits", () => {
   expect(cellsOf(table)).toEqual([["9007199254740993"], ['1"9007199254740993'], ["12345678901234567890"], [0.12345678901234568], [5]]); // prettier-ignore
 });
 
-test("JSON is read alike in one batch or many", () => {
+test("JSON is read the same way in one batch or many", () => {
   const rows = Array.from({ length: 3000 }, (_, k) => ({
     k,
     text: `a "quoted" [text], {with} \\ ${"x".repeat(k % 50)}`,
@@ -561,7 +561,7 @@ testInFull(
 describe("in slices", () => {
   const text = `a,b\n${"1,2\n".repeat(100_000)}`;
 
-  test("other tasks run in between, and the progress is told", async () => {
+  test("other tasks run in between, and the progress is reported", async () => {
     const progress: ReadProgress[] = [];
     const counted = { tasks: 0, reading: true };
     const others = (async () => {

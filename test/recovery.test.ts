@@ -14,6 +14,8 @@ import {
   network,
   type TrainOptions,
 } from "../src/index.ts";
+import { patienceMs } from "../src/backend/waits.ts";
+import { largestDifference } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { neverSettle, refusePipelines, restoreCalls } from "./support/gpuFaults.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
@@ -44,7 +46,7 @@ async function wanted(): Promise<FloatArray> {
 
 const lose = (model: Model): void => (model.device as GpuDevice).gpu.destroy();
 
-test.each([0, 10, 40, 60])("a GPU lost at step %d: the same bits, and it is told", async (at) => {
+test.each([0, 10, 40, 60])("a GPU lost at step %d: the same bits, and it is reported", async (at) => {
   const device = await openDevice();
   const losses: string[] = [];
   const model = await createModel(net, { device, seed: 1, onLost: (why) => losses.push(why) });
@@ -72,7 +74,7 @@ test.each([0, 10, 40, 60])("a GPU lost at step %d: the same bits, and it is told
   expect(second.isDisposed).toBe(true);
 });
 
-test("lost while the model predicts between two events: the same bits, and it is told", async () => {
+test("lost while the model predicts between two events: the same bits, and it is reported", async () => {
   const device = await openDevice();
   const model = await createModel(net, { device, seed: 1 });
   const told = [];
@@ -130,7 +132,7 @@ test("where no adapter comes back the CPU takes over within two seconds, and tra
   device.dispose();
 });
 
-test("a device that was handed in is opened again by its function, or the CPU says why not", async () => {
+test("a device that was passed in is opened again by its function, or the CPU says why not", async () => {
   const adapter = () => navigator.gpu.requestAdapter();
   const opened: GPUDevice[] = [];
   const open = async (): Promise<GPUDevice> => {
@@ -143,7 +145,7 @@ test("a device that was handed in is opened again by its function, or the CPU sa
     lose(model);
     await model.fit(data, { ...options, steps: 3 });
     if (gpuDevice === open) expect(model.device.kind).toBe(device.kind);
-    else expect(model.device.fallbackReason).toMatch(/handed in as gpuDevice.*function/);
+    else expect(model.device.fallbackReason).toMatch(/passed as gpuDevice.*function/);
     model.dispose();
     device.dispose();
   }
@@ -208,6 +210,31 @@ test("a GPU that answers nothing is a lost one", async () => {
   expect(await model.readParameters()).toEqual(await wanted());
   model.dispose();
   device.dispose();
+});
+
+test("a GPU that answers nothing, opened again, gives way to the CPU when it says nothing once more", async () => {
+  const { software, gpu } = patienceMs.again;
+  Object.assign(patienceMs.again, { software: 1000, gpu: 1000 });
+  try {
+    const told: string[] = [];
+    const device = await openDevice();
+    const model = await createModel(net, { device, seed: 1, onLost: (why) => told.push(why) });
+    const training = model.train(data, { ...options, logInterval });
+    await training.next();
+    device.patienceMs = 500;
+    neverSettle("onSubmittedWorkDone");
+    const { value } = await training.next();
+    expect(value!.recovered).toMatchObject({ step: 10 });
+    expect(told).toEqual(["it has not answered for 0.5 s", "it has not answered for 1 s"]);
+    expect(model.device.kind).toBe("wasm");
+    while (!(await training.next()).done);
+    expect(largestDifference(await model.readParameters(), await wanted())).toBeLessThan(1e-5);
+    restoreCalls();
+    model.dispose();
+    device.dispose();
+  } finally {
+    Object.assign(patienceMs.again, { software, gpu });
+  }
 });
 
 test.each(["abort", "dispose"])("%s ends a training whose GPU answers nothing", async (how) => {

@@ -84,7 +84,7 @@ test("train and sweep learn from mixtures of rows, and verify it; embeddings are
   ]);
 });
 
-test("what makes no sense is told in the words of the command line", async () => {
+test("invalid options are reported in the command line's terms", async () => {
   write("kinds.csv", table());
   for (const [flags, message] of [
     [["--class-weights", "1,2,3"], "--class-weights: expected 2 weights, got 3"],
@@ -95,9 +95,9 @@ test("what makes no sense is told in the words of the command line", async () =>
     [["--mixup", "0"], "--mixup: alpha: expected a number from 1e-6 to 1e6, got 0; pass 0.2, or leave --mixup out"],
     [["--mixup", "0.2,1.5"], "--mixup: copies: expected an integer from 1"],
     [["--mixup", "0.2,3,4"], '--mixup: expected alpha, or alpha and copies, got "0.2,3,4"'],
-    [["--mixup", "0.2", "--folds", "3"], "--folds: expected no --mixup beside it"],
+    [["--mixup", "0.2", "--folds", "3"], "--folds: expected no --mixup with it"],
     [["--weight-column", "count"], "--weight-column: expected a column of the table"],
-    [["--weight-column", "kind"], "--weight-column: expected a column that is no target"],
+    [["--weight-column", "kind"], "--weight-column: expected a column that is not the target"],
     [["--loss", "meanSquaredError", "--label-smoothing", "0.1"], "--label-smoothing: expected a cross entropy"],
   ] as const) {
     const { code, stderr } = await thalweg(["train", "kinds.csv", ...common, ...flags]);

@@ -50,8 +50,8 @@ async function reload(): Promise<void> {
 async function cutOff(): Promise<number> {
   await eventually(async () => Math.max(0, ...(await keptSteps()))).toBeGreaterThan(0);
   await reload();
-  await eventually(notices).toContain("was left at step");
-  const [, step = ""] = /left at step ([\d,]+)\./.exec(await notices())!;
+  await eventually(notices).toContain("stopped at step");
+  const [, step = ""] = /stopped at step ([\d,]+)\./.exec(await notices())!;
   return Number(step.replaceAll(",", ""));
 }
 
@@ -66,7 +66,7 @@ test.each([
   ["population", population],
   ["playground", playground],
 ])(
-  "an interrupted training goes on where it was kept: %s",
+  "an interrupted training continues where it was kept: %s",
   async (view, address) => {
     page = await host.open(address);
     if (view === "playground") await press("▶ Train");
@@ -76,7 +76,9 @@ test.each([
     expect(await violationsOf(page)).toEqual([]);
     await page.evaluate(() => (location.hash = location.hash.replace(/rate=[^&]*/, ""))); // whatever the address says
     await press("Restore");
-    await eventually(notices).toContain(`goes on from step ${step.toLocaleString("en")}; as if it had never stopped`);
+    await eventually(notices).toContain(
+      `continues from step ${step.toLocaleString("en")}; identical to an uninterrupted run`,
+    );
     await eventually(stepNow).toBeGreaterThan(step);
     // What goes on is kept in turn.
     await eventually(async () => Math.max(...(await keptSteps()))).toBeGreaterThan(step);
@@ -90,11 +92,11 @@ test("a refused offer is forgotten, and another tab gets none", async () => {
   page = await host.open(image);
   await cutOff();
   const other = await host.open(image);
-  expect(await other.$eval("#notices", (strip) => strip.textContent)).not.toContain("left at step");
+  expect(await other.$eval("#notices", (strip) => strip.textContent)).not.toContain("stopped at step");
   await other.close();
   await page.bringToFront();
   await press("Dismiss");
-  expect(await notices()).not.toContain("left at step");
+  expect(await notices()).not.toContain("stopped at step");
   await eventually(stepNow).toBeGreaterThan(0);
   await page.close();
 }, 120_000);
@@ -108,14 +110,14 @@ test("what a crashed tab has kept is offered in another one, what a closed one h
   await gone;
   await page.close();
   page = await host.open(image);
-  await eventually(notices).toContain("was left at step");
+  await eventually(notices).toContain("stopped at step");
   await press("Restore");
-  await eventually(notices).toContain("as if it had never stopped");
+  await eventually(notices).toContain("identical to an uninterrupted run");
   await eventually(async () => Math.max(0, ...(await keptSteps()))).toBeGreaterThan(0);
   await page.close();
   page = await host.open(image);
   await eventually(stepNow).toBeGreaterThan(0);
-  expect(await notices()).not.toContain("left at step");
+  expect(await notices()).not.toContain("stopped at step");
   await page.close();
 }, 120_000);
 

@@ -106,7 +106,7 @@ for (const [name, device, strategy] of places) {
   });
 }
 
-test("a state of the GPU goes on on the CPU", async () => {
+test("a state of the GPU continues on the CPU", async () => {
   const options = { ...shared, optimizer: rmsProp({ learningRate: 0.02, momentum: 0.5 }) };
   using first = await createModel(net, { device: gpu(), seed: 1 });
   const resume = await cutOff(first, options);
@@ -130,7 +130,7 @@ test("a state that does not fit is refused, with what is wrong with it", async (
   };
   await refused({ step: 21 }, /resume: step: expected an integer from 0 to 20, got 21/);
   await refused({ moments: new Float64Array(3) }, /resume: moments: expected 76 values, got 3 values/);
-  await refused({}, /resume: optimizer: expected adam, as in the training that goes on, got sgd/, { optimizer: sgd() });
+  await refused({}, /resume: optimizer: expected adam, as in the checkpoint, got sgd/, { optimizer: sgd() });
   await refused({ fingerprint: undefined }, /resume: moments: expected 0 values, got 76 values/, { optimizer: sgd() });
   await refused({ parameters: new Float64Array(4) }, /resume: parameters: expected 38 values/);
   await refused({ parameters: resume.parameters.with(2, Number.NaN) }, /finite/);

@@ -68,7 +68,7 @@ const someCase = fc.record({
 });
 
 const isFull = process.env.THALWEG_TESTS === "full";
-test("cut off after any step", async () => {
+test("a training interrupted after any step resumes to the same bits", async () => {
   const ran: Record<string, number> = {};
   const property = fc.asyncProperty(someCase, async ({ optimizer, schedule, more, net, members, place, cutAt }) => {
     const [name, open, strategy] = place;

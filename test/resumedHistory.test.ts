@@ -86,7 +86,7 @@ test.each(places.flatMap((place) => settings.map(([name, own]) => [place[0], nam
   },
 );
 
-test("what is iterated over has entries on epochs, however it is told", async () => {
+test("what is iterated over has entries on epochs, however it is reported", async () => {
   const options: TrainOptions = { ...shared, logInterval: { steps: 1 } };
   using model = await createModel(net, { device: reference, seed: 1 });
   for await (const { step } of model.train(data, options)) {
@@ -99,7 +99,7 @@ test("what is iterated over has entries on epochs, however it is told", async ()
   expect(model.history!.loss).toHaveLength(7);
 });
 
-test.each(places)("%s: a training cut off at its last step ends as one that was not", async (_, device) => {
+test.each(places)("%s: a training interrupted at its last step ends as an uninterrupted one", async (_, device) => {
   for (const own of [
     {},
     { average: ema(0.7) },
@@ -123,7 +123,7 @@ test.each(places)("%s: a training cut off at its last step ends as one that was 
   }
 });
 
-test("a checkpoint without a history goes on, with a history from there; one with another is refused", async () => {
+test("a checkpoint without a history resumes with a history from there; one with a different history is refused", async () => {
   const [whole, states] = await statesOf(reference, shared, 1);
   const state = states[11]!; // two steps into the third epoch
   expect(state.step).toBe(12);
@@ -137,7 +137,7 @@ test("a checkpoint without a history goes on, with a history from there; one wit
   );
   const broken = { ...state.trainer!.history!, entries: undefined as never };
   await expect(second.fit(data, { ...shared, resume: { ...state, trainer: { history: broken } } })).rejects.toThrow(
-    /^train: resume: history: expected that of a checkpoint/,
+    /^train: resume: history: expected the history of a checkpoint/,
   );
 });
 
@@ -158,7 +158,7 @@ test("a GPU that is lost leaves no gap in the history and repeats nothing", asyn
   device.dispose();
 });
 
-test.each(places)("%s: steps go on from parameters that are written between two events", async (_, device) => {
+test.each(places)("%s: steps continue from parameters that are written between two events", async (_, device) => {
   const options: TrainOptions = { ...shared, logInterval: { epochs: 1 } };
   const given = (parameters: ArrayLike<number>): Float64Array =>
     Float64Array.from(parameters, (value) => Math.fround(value * 0.5));
@@ -176,7 +176,7 @@ test.each(places)("%s: steps go on from parameters that are written between two 
   expect(await model.readParameters()).toEqual(await wanted.readParameters());
 });
 
-test("written parameters outlive a lost GPU, are no part of averages, and reach packed members that go on", async () => {
+test("written parameters outlive a lost GPU, are no part of averages, and reach packed members that continue", async () => {
   const half = (values: ArrayLike<number>): Float32Array => Float32Array.from(values, (value) => value / 2);
   const run = async (
     device: Device,
@@ -223,7 +223,7 @@ test("written parameters outlive a lost GPU, are no part of averages, and reach 
   }
 });
 
-test("a model that is disposed of while it trains says so", async () => {
+test("a model that is disposed while it trains throws", async () => {
   for (const [, device] of places) {
     const model = await createModel(net, { device: device(), seed: 1 });
     const training = model.fit(data, { ...shared, epochs: 100_000 });
@@ -231,7 +231,7 @@ test("a model that is disposed of while it trains says so", async () => {
     await expect(training).rejects.toMatchObject({
       code: "DISPOSED",
       message: expect.stringMatching(
-        /^model: expected a model that lives until .*, got dispose\(\) before that; end a training by its signal/,
+        /^model: expected no dispose\(\) before .*, got dispose\(\); abort the training with its signal/,
       ),
     });
     if (device() instanceof GpuDevice)

@@ -213,7 +213,7 @@ test.each(devices)("%s: scores at the same time are those one after the other", 
   expect(await model.evaluate(one)).toEqual(calm[0]);
 });
 
-test("a model that is disposed while it is scored frees all at once and says so", async () => {
+test("a model that is disposed while it is scored frees everything at once and throws", async () => {
   const device = await narrowed(gpu(), 2 ** 20);
   const net = netOf("meanSquaredError", 2);
   const start = (): Promise<Model> => createModel(net, { device, members: 2000 });

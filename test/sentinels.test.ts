@@ -22,14 +22,14 @@ const day = (k: number): string => new Date(Date.UTC(2021, 0, 1 + ((k * 37) % 70
 
 describe("a note names", () => {
   test.each<[string, (string | number)[], RegExp]>([
-    ["-999 among amounts", mixed(amount, -999), /^"a": "-999" in 7 cells, outside the other numbers, 20.\d+ to 29.\d+, may mean a missing value; --missing "default,-999" takes it so$/], // prettier-ignore
+    ["-999 among amounts", mixed(amount, -999), /^"a": "-999" in 7 cells, outside the other numbers, 20.\d+ to 29.\d+, may mean a missing value; --missing "default,-999" reads it as missing$/], // prettier-ignore
     ["9999 above them", mixed(amount, 9999), /"9999" in 7 cells/],
     ["999.9, as weather stations write it", mixed(amount, "999.9"), /"999.9" in 7 cells/],
-    ["-999.25, as well logs have it", mixed(amount, "-999.2500"), /--missing "default,-999.2500" takes it so$/],
+    ["-999.25, as well logs have it", mixed(amount, "-999.2500"), /--missing "default,-999.2500" reads it as missing$/],
     ["-200, as sensors write it", mixed(amount, -200), /"-200" in 7 cells/],
     ["1e20, as climate models write it", mixed(amount, "1e20"), /"1e20" in 7 cells/],
     ["the limit of an integer", mixed((k) => (k * 37) % 500, -2147483648), /"-2147483648" in 7 cells/],
-    ["two spellings of one", mixed(amount, "-99.0").with(1, "-99"), /"-99.0", "-99" in 8 cells.*--missing "default,-99.0,-99" takes them so$/], // prettier-ignore
+    ["two spellings of one", mixed(amount, "-99.0").with(1, "-99"), /"-99.0", "-99" in 8 cells.*--missing "default,-99.0,-99" reads them as missing$/], // prettier-ignore
     ["98 and 99 of a questionnaire", mixed((k) => 1 + (k % 7), 99).with(1, 98).with(2, 98).with(3, 98), /"99", "98" in 10 cells/], // prettier-ignore
     ["-1 that is most frequent, and the only negative number", mixed((k) => (k * 37) % 500, -1, 3), /"-1" in 20 cells/],
     ["-99 below numbers of any size", mixed((k) => (k * 7919) % 100_000, -99), /"-99" in 7 cells/],
@@ -38,7 +38,7 @@ describe("a note names", () => {
       mixed((k) => (k * 7919) % 99_000, 99_999),
       /"99999" in 7 cells/,
     ],
-    ["1900-01-01 among dates", mixed(day, "1900-01-01"), /outside the other dates, 2021-01-0\d to 2022-1\d-\d\d, may .* --missing "default,1900-01-01" takes it so$/], // prettier-ignore
+    ["1900-01-01 among dates", mixed(day, "1900-01-01"), /outside the other dates, 2021-01-0\d to 2022-1\d-\d\d, may .* --missing "default,1900-01-01" reads it as missing$/], // prettier-ignore
     ["9999-12-31 among dates", mixed(day, "9999-12-31"), /"9999-12-31" in 7 cells/],
   ])("%s", async (_, cells, pattern) => expect(await noteOf(cells)).toMatch(pattern));
 

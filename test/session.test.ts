@@ -127,7 +127,7 @@ class Page {
   }
 }
 
-test("a session tells its device, its plan and a first frame, and waits", async () => {
+test("a session reports its device, its plan and a first frame, and waits", async () => {
   await using page = new Page();
   page.start();
   const frame = await page.message("frame");
@@ -138,7 +138,7 @@ test("a session tells its device, its plan and a first frame, and waits", async 
   expect([plan.strategy.length > 0, parameterCount]).toEqual([true, 25]);
 });
 
-test("step by step, and as many as asked for, is one training", async () => {
+test("step by step, and as many as requested, is one training", async () => {
   await using page = new Page();
   page.start();
   for (const steps of [1, 1, 7]) page.send({ type: "step", steps });
@@ -209,7 +209,7 @@ test("a training that begins at a later step has the schedule of that step", () 
   expect(optionsFrom({ ...settings, schedule }, 0).schedule).toBe(schedule);
 });
 
-test("a page that shows no frames gets no more, and training goes on", async () => {
+test("a page that shows no frames gets no more, and training continues", async () => {
   await using page = new Page();
   page.isQuick = false;
   page.start({}, "full");
@@ -229,7 +229,7 @@ test("a page that shows no frames gets no more, and training goes on", async () 
   expect(late.losses).toHaveLength(step);
 });
 
-test("a training ends at its last step, and parameters come when asked for", async () => {
+test("a training ends at its last step, and parameters come when requested", async () => {
   await using page = new Page();
   page.start({ lastStep: 50 }, { steps: 20 });
   expect(await page.message("paused")).toMatchObject({ step: 50, isFinished: true });
@@ -247,7 +247,7 @@ test("options change the frame, also where training is paused", async () => {
   expect((await page.message("frame", ({ content }) => content.scale === 2)).step).toBe(0);
 });
 
-test("a lost GPU is taken again, and training goes on from its last event", async () => {
+test("a lost GPU is reopened, and training continues from its last event", async () => {
   await using page = new Page();
   page.start({}, "full");
   const before = await page.message("frame", ({ step }) => step >= 40);
@@ -267,7 +267,7 @@ test("a lost GPU is taken again, and training goes on from its last event", asyn
   ]);
 });
 
-test("the CPU that is asked for is kept from start to start", async () => {
+test("the CPU that is requested is kept from start to start", async () => {
   await using page = new Page();
   for (const seed of [1, 2]) {
     const after = page.messages.length;
@@ -322,7 +322,7 @@ test("with a lost GPU in between, a training has the bits of one without", async
   expect((await page.message("frame", ({ step }) => step === 23)).content).toEqual(wanted.content);
 });
 
-test("a training that goes on from a state that was kept has the bits of one that was not cut off", async () => {
+test("a training resumed from a stored state has the bits of an uninterrupted one", async () => {
   await using whole = new Page();
   whole.start({ parameters: Float32Array.from({ length: 25 }, (_, at) => Math.cos(at)), firstStep: 100 });
   whole.send({ type: "step", steps: 9 });
@@ -339,7 +339,7 @@ test("a training that goes on from a state that was kept has the bits of one tha
   expect((await page.message("frame", (frame) => frame.step === 123)).content).toEqual(wanted.content);
 });
 
-test("a training that diverges is back in its best state, and can go on at a lower rate", async () => {
+test("a training that diverges is back in its best state, and can continue at a lower rate", async () => {
   await using page = new Page();
   const straight: NetworkOptions = { inputs: 2, layers: [dense(6, "relu"), dense(1)], loss: "meanSquaredError" };
   page.start({ network: straight, optimizer: sgd({ learningRate: 0.05 }) });
@@ -386,12 +386,12 @@ test("without a GPU a session trains on the CPU", async () => {
   page.start({ device: "reference", lastStep: 20 }, "full");
   expect(await page.message("device")).toMatchObject({
     kind: "reference",
-    fallbackReason: "the float64 reference was asked for",
+    fallbackReason: "the float64 reference was requested",
   });
   expect((await page.message("paused")).step).toBe(20);
 });
 
-test("what makes no sense is told with its code, and the session lives on", async () => {
+test("invalid requests are reported with their code, and the session continues", async () => {
   await using page = new Page();
   page.start({ batchSize: 0 }, "full");
   await expect(page.message("frame")).rejects.toThrow(/INVALID_INPUT.*batchSize/);
@@ -408,7 +408,7 @@ test("steps between frames follow the time they take", () => {
   expect(nextSteps(1000, 40)).toBe(1000);
 });
 
-test("lost twice in a row, a training goes on from where it was; given up, it offers that state", async () => {
+test("lost twice in a row, a training continues; after giving up, it offers its last state", async () => {
   await using page = new Page();
   page.start();
   page.send({ type: "step", steps: 9 });

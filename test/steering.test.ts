@@ -56,7 +56,7 @@ test.each(places)("%s: moments outlive a change of the learning rate", async (_,
 });
 
 test.each(places)(
-  "%s: events keep the distance asked for last, and steps are the same",
+  "%s: events keep the distance requested last, and steps are the same",
   async (_, device, strategy) => {
     using model = await createModel(net, { device: device(), seed: 1 });
     const options = { optimizer: sgd({ learningRate: 0.1 }), strategy, steps: 40, batchSize: 8 };
@@ -81,7 +81,7 @@ test.each(places)(
   },
 );
 
-test("steering that makes no sense is told", async () => {
+test("invalid training controls are reported", async () => {
   for (const [steering, message] of [
     [{ learningRate: -1 }, /learningRate/],
     [{ logInterval: { steps: 0 } }, /logInterval/],

@@ -48,9 +48,9 @@ describe("sweep", () => {
     expect(stdout).toMatch(/\n +1 +\d+ +[\d.e-]+ +\d+\.\d % +[\d.e-]+ +[\d.e-]+ +\d+\n/);
     expect(stdout).toMatch(/\nquantiles +0 % +5 % +25 % +50 % +75 % +95 % +100 %\n(.*) {2}held-out loss\n/);
     expect(stdout).toMatch(/\ndiverged +none of 24 networks\n/);
-    expect(stdout).toMatch(/\nspeed +[\d,]+ networks·steps\/s \(24 networks, 90 steps in \d+:\d\d\)\n/);
+    expect(stdout).toMatch(/\nspeed +[\d,]+ network steps\/s \(24 networks, 90 steps in \d+:\d\d\)\n/);
     expect(stdout).toMatch(/\ncheck +.*deviation .* within the bound /);
-    expect(stdout).toMatch(/\nsaved +best\.safetensors \(.*\), member \d+\n +all\.csv, a line for each network\n$/);
+    expect(stdout).toMatch(/\nsaved +best\.safetensors \(.*\), member \d+\n +all\.csv, one line per network\n$/);
 
     const rows = readCsv("all.csv");
     expect(rows.map(({ member }) => member)).toEqual(Array.from({ length: 24 }, (_, k) => k));
@@ -124,7 +124,7 @@ describe("sweep", () => {
     expect(record.networkStepsPerSecond).toBeGreaterThan(0);
   });
 
-  test("networks that diverge stop and are told, the others go on", async () => {
+  test("networks that diverge stop and are reported, the others continue", async () => {
     const flags = [
       "--target",
       "Horsepower",
@@ -164,7 +164,7 @@ describe("sweep", () => {
     ["too few for the grid", ["--learning-rate", "1,2,3", "--members", "2"], /--members: expected at least 3/],
     ["no network", ["--members", "0"], /--members: expected an integer from 1 to 1048576/],
     ["a folder that is not there", ["--csv", "nowhere/all.csv"], /--csv nowhere\/all\.csv: .* got no folder/],
-    ["one file for both", ["--csv", "wrong.safetensors"], /--csv wrong\.safetensors: expected another file/],
+    ["one file for both", ["--csv", "wrong.safetensors"], /--csv wrong\.safetensors: expected a file other than/],
   ])("%s ends in one line and exit code 2", async (_, flags, message) => {
     const outcome = await thalweg([...sweepPenguins, ...cpu, ...flags, "--output", "wrong.safetensors"]);
     expect(outcome.stderr).toMatch(message);
@@ -178,13 +178,13 @@ test.skipIf(process.platform === "win32")(
   "Ctrl-C ends the step, tells what there is and saves the best so far",
   async () => {
     const long = ["--members", "8", ...rates, ...cpu, "--epochs", "1000000", "--csv", "long.csv"];
-    const interrupt = { after: "training", signals: ["SIGINT"] } as const;
+    const interrupt = { after: "\ntraining ", signals: ["SIGINT"] } as const;
     const { code, stdout, stderr } = await thalweg([...sweepPenguins, ...long, "--output", "long.safetensors"], {
       interrupt,
     });
     expect(code).toBe(130);
     expect(stderr).toMatch(
-      /the model as it was is in long\.safetensors; to go on: thalweg sweep \S+penguins\.json --resume\n$/,
+      /the current model is in long\.safetensors; to resume: thalweg sweep \S+penguins\.json --resume\n$/,
     );
     expect(stdout).toMatch(/^best .*\n[^]*\nsaved +long\.safetensors \(.*\), member \d\n/);
     expect(decodeModel(read("long.safetensors"), "m").training).toMatchObject({ finished: false });

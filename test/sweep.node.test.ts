@@ -59,7 +59,7 @@ describe("parseValues", () => {
     ["--weight-decay", "-1e-4", "0, or numbers from 1.18e-38 to 3.4e38", /in that range/],
     ["--seed", "1.5", "integers from 0 to 2⁵³ − 1", /in that range/],
     ["--seed", "0..9007199254740992", "integers from 0 to 2⁵³ − 1", /in that range/],
-    ["--seed", "log:1..8", "a range of seeds without log:, they are but names", /0\.\.255/],
+    ["--seed", "log:1..8", "a range of seeds without log:", /0\.\.255/],
   ])("%s %j is an error that says what to write", (flag, text, expected, fix) => {
     const { code, fault } = faultOf(() => parseValues(flag, text));
     expect(code).toBe("INVALID_INPUT");
@@ -67,7 +67,7 @@ describe("parseValues", () => {
     expect(fault.fix).toMatch(fix);
   });
 
-  test("values in words", () => {
+  test("values as text", () => {
     expect(describeValues(rate("log:1e-4..1"))).toBe("0.0001 to 1 (log)");
     expect(describeValues(seeds("0..4095"), String)).toBe("0 to 4095");
     expect(describeValues(rate("1,2,3,4,5,6,7,8"))).toBe("1, 2, 3, 4, 5, 6, … 2 more");
@@ -227,11 +227,11 @@ describe("results", () => {
     const report = reportOf(plan, { ...results, scores, ranking: [0, 2, 3, 1] });
     expect([report.saturated, report.tied]).toEqual([2, 3]); // the second has stopped
     expect(rankingNotes(report)).toEqual([
-      "2 of 4 networks predict the class of all 8 rows held out: their accuracy is saturated, and only the loss ranks them; hold out more rows (--validation), or compare the best on new rows",
-      "3 of 4 networks share the least held-out loss: the training loss, then the number decides among them",
+      "2 of 4 networks predict the class of all 8 held-out rows correctly, so only the loss ranks them; hold out more rows (--validation), or compare the best on new rows",
+      "3 of 4 networks share the lowest held-out loss; ties are ordered by the training loss, then the number",
     ]);
     const learned = rankingNotes(reportOf(plan, { ...results, scores, ranking: [0, 2, 3, 1], isHeldOut: false }));
-    expect(learned[0]).toMatch(/all 8 rows learned from: .* only the loss ranks them$/);
+    expect(learned[0]).toMatch(/all 8 training rows correctly, so only the loss ranks them$/);
     const numbers = reportOf(plan, { ...results, scores: { losses: scores.losses } as Scores, ranking: [0, 2, 3, 1] });
     expect(numbers.saturated).toBe(0);
   });

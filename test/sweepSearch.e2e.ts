@@ -24,16 +24,16 @@ function readCsv(name: string): Record<string, number | undefined>[] {
 }
 
 describe("--halving", () => {
-  test("tells the rungs, how far each network came and what that saves; the winner has all its steps", async () => {
+  test("reports the rungs, how far each network came and what that saves; the winner has all its steps", async () => {
     const flags = [...rates, "--members", "12", "--epochs", "18", "--halving", "--csv", "halved.csv"];
     const more = ["--metrics", "f1,rocAuc", "--schedule", "cosine", "--verify", "--output", "halved.safetensors"];
     const { code, stdout, stderr } = await thalweg([...sweepPenguins, ...flags, ...more]);
     expect(stderr).toMatch(
-      /\nhalving +the best 1 \/ 3 by held-out loss go on from each rung, the first after 1 epoch or more\n/,
+      /\nhalving +each rung keeps the best 1 \/ 3 by held-out loss; the first rung is after at least 1 epoch\n/,
     );
     expect(stdout).toMatch(/^best +rank .* f1 +rocAuc .* steps +left at rung\n/);
     expect(stdout).toMatch(
-      /\nhalving +12 networks to 4 after epoch 2, 1 after epoch 6\n +468 of 1,944 networks·steps were taken\n/,
+      /\nhalving +12 networks to 4 after epoch 2, 1 after epoch 6\n +468 of 1,944 network steps were trained\n/,
     );
     expect(stdout).toMatch(/\ncheck .* within the bound/);
     expect(code).toBe(0);
@@ -115,26 +115,22 @@ describe("--halving", () => {
   });
 
   test.each<[string, string[], RegExp]>([
-    ["both", ["--halving", "--hyperband"], /--halving: expected no --hyperband beside it, got both/],
+    ["both", ["--halving", "--hyperband"], /--halving: expected no --hyperband with it, got both/],
     [
       "L-BFGS",
       ["--halving", "--optimizer", "lbfgs"],
-      /--halving: expected no --optimizer lbfgs beside it: .* line searches .*, got both/,
+      /--halving: expected no --optimizer lbfgs with it: .* line search.*, got both/,
     ],
-    ["folds", ["--hyperband", "--folds", "3"], /--hyperband: expected no --folds beside it: .*, got both/],
-    [
-      "no rows held out",
-      ["--halving", "--validation", "0"],
-      /--halving: expected rows that are held out, got --validation 0/,
-    ],
-    ["too few epochs", ["--halving", "4", "--epochs", "3"], /--halving: expected at least 4 epochs, .* got --epochs 3/],
+    ["folds", ["--hyperband", "--folds", "3"], /--hyperband: expected no --folds with it: .*, got both/],
+    ["no rows held out", ["--halving", "--validation", "0"], /--halving: expected held-out rows, got --validation 0/],
+    ["too few epochs", ["--halving", "4", "--epochs", "3"], /--halving: expected at least 4 epochs: .* got --epochs 3/],
     [
       "too few networks",
       ["--halving", "4", "--members", "3"],
       /halving: expected at least 4 members, .* got 3 members/,
     ],
     ["a factor of 1", ["--halving", "1"], /--halving: expected an integer from 2 .* got "?1"?/],
-    ["epochs alone", ["--min-epochs", "2"], /--min-epochs: expected --halving or --hyperband beside it/],
+    ["epochs alone", ["--min-epochs", "2"], /--min-epochs: expected --halving or --hyperband with it/],
     ["a metric that does not fit", ["--metrics", "r2"], /r2/],
     ["a word that is none", ["--halfing"], /unknown option '--halfing'.*[Dd]id you mean --halving/s],
   ])("%s: an error in one line", async (_, flags, message) => {
@@ -226,7 +222,7 @@ describe("--folds", () => {
 
   test.each<[string, string[], RegExp]>([
     ["one setting", ["--seed", "1,2"], /--folds: expected settings that differ in learning rate, .* got one;/],
-    ["patience", [...rates, "--patience", "3"], /--folds: expected no --patience beside it/],
+    ["patience", [...rates, "--patience", "3"], /--folds: expected no --patience with it/],
     ["one fold", [...rates, "--folds", "1"], /--folds: expected an integer ≥ 2, got "1"/],
   ])("%s: an error in one line", async (_, flags, message) => {
     const { code, stderr } = await thalweg([...sweepPenguins, "--folds", "4", ...flags, "--quiet"]);
@@ -256,7 +252,7 @@ describe("--checkpoint and --resume", () => {
     ["a plain sweep", ["--momentum", "0..0.9", "--optimizer", "sgd"]],
     ["early stopping", ["--patience", "2"]],
     ["Hyperband", ["--hyperband"]],
-  ])("%s that goes on from any of its checkpoints ends in the same bytes", async (name, more) => {
+  ])("%s that continues from any of its checkpoints ends in the same bytes", async (name, more) => {
     const place = `ck-${name.replaceAll(" ", "-")}`;
     const flags = [...rates, "--members", "9", "--epochs", "9", ...more, "--quiet"];
     const kept = ["--checkpoint", place, "--every", "9", "--keep", "20"];
@@ -270,7 +266,7 @@ describe("--checkpoint and --resume", () => {
     for (const file of [files[0]!, files.at(-1)!, files[files.length >> 1]!]) {
       const again = await thalweg(["sweep", penguins, "--resume", join(place, file), ...outputs("again"), "--force"]);
       expect(again).toMatchObject({ code: 0 });
-      expect(again.stderr).toContain(`resume    ${join(place, file)}: goes on after step `);
+      expect(again.stderr).toContain(`resume    ${join(place, file)}: resuming after step `);
       expect(read("again.csv")).toEqual(read("whole.csv"));
       expect(read("again.safetensors")).toEqual(read("whole.safetensors"));
     }
@@ -296,7 +292,7 @@ describe("--checkpoint and --resume", () => {
     expect([wrong.code, wrong.stderr]).toEqual([
       2,
       expect.stringMatching(
-        /--resume: .*: expected a run of thalweg train, got one of thalweg sweep; go on with it by thalweg sweep FILE --resume/,
+        /--resume: .*: expected a run of thalweg train, got one of thalweg sweep; resume it with thalweg sweep FILE --resume/,
       ),
     ]);
     const training = [...trainPenguins, ...wasm, "--epochs", "4", "--checkpoint", "ck-train", "--every", "9"];
@@ -313,7 +309,7 @@ describe("--checkpoint and --resume", () => {
     ["SIGTERM", 143],
     ["SIGHUP", 129],
   ] as const)(
-    "%s writes a checkpoint and prints the line that goes on, after which the sweep ends as if undisturbed",
+    "%s writes a checkpoint and prints the command that resumes, after which the sweep ends as if undisturbed",
     async (signal, exitCode) => {
       rmSync(join(folder, "state"), { recursive: true, force: true });
       const flags = [...rates, "--members", "8", "--epochs", "3000", "--halving", "2", "--min-epochs", "600"];
@@ -321,13 +317,13 @@ describe("--checkpoint and --resume", () => {
       const first = await thalweg([...sweepPenguins, ...flags, ...outputs("cut")], { interrupt });
       expect(first.code).toBe(exitCode);
       expect(first.stderr).toMatch(
-        /the model as it was is in cut\.safetensors; to go on: thalweg sweep \S+penguins\.json --resume\n$/,
+        /the current model is in cut\.safetensors; to resume: thalweg sweep \S+penguins\.json --resume\n$/,
       );
       expect(first.stdout).toMatch(/^best /);
       expect(stateRuns()).toEqual([expect.stringMatching(/^penguins-[0-9a-f]{8}-sweep-[0-9a-f]{8}$/)]);
       // `train` does not take it for one of its own.
       expect((await thalweg(["train", penguins, "--resume", "--quiet"])).stderr).toMatch(
-        /--resume: expected a run on .* got none/,
+        /--resume: expected an interrupted run on .* got none/,
       );
       const second = await thalweg(["sweep", penguins, "--resume", "--quiet"]);
       expect(second).toMatchObject({ code: 0, stderr: "" });
@@ -341,7 +337,7 @@ describe("--checkpoint and --resume", () => {
     },
   );
 
-  test("a sweep that is killed by kill -9 goes on from its last checkpoint", async () => {
+  test("a sweep that is killed by kill -9 continues from its last checkpoint", async () => {
     const flags = [...rates, "--members", "8", "--epochs", "2000", "--quiet"];
     const kept = ["--checkpoint", "killed", "--every", "100"];
     const interrupt = { after: "steps/s", signals: ["SIGKILL"] } as const;
@@ -390,7 +386,7 @@ describe("--checkpoint and --resume", () => {
     ["train", ["--folds", "3"]],
     ["sweep", ["--folds", "3", ...rates, "--members", "3"]],
   ])(
-    "%s: SIGINT while it cross-validates keeps the trainings, and the line that resumes goes on with them",
+    "%s: SIGINT while it cross-validates keeps the trainings, and the printed command resumes them",
     async (command, flags) => {
       const own = [command, penguins, "--target", "Species", ...wasm, ...flags, "--epochs", "1500"];
       const interrupt = { after: "steps/s", signals: ["SIGINT"] } as const;
@@ -400,7 +396,7 @@ describe("--checkpoint and --resume", () => {
         130,
         expect.stringMatching(
           new RegExp(
-            `interrupted in cross-validation, .*; to go on: thalweg ${command} \\S+penguins\\.json --resume\\n$`,
+            `interrupted during cross-validation, .*; to resume: thalweg ${command} \\S+penguins\\.json --resume\\n$`,
           ),
         ),
       ]);

@@ -74,7 +74,7 @@ describe("one date", () => {
   ])("%s", (text, form, iso) => expect(parseDate(text, form)).toBeCloseTo(at(iso), 9));
 
   test.each(["2023-02-29", "2023-13-01", "2023-00-10", "31/31/2023", "1.2.23", "2023-01-01 25:00", "2023-01-01x", "10 Foo 2023", "1-2", "", "2023-1/1", "12:61", "1990-95", "2021-Q5", "Q0 2021", "2021-W53", "2021-W00", "13/2021", "3.2021", "1/3000"])(
-    "%j is none",
+    "%j is not one",
     (text) => expect(formsOf(text, true)).toEqual([]),
   ); // prettier-ignore
 
@@ -112,7 +112,7 @@ describe("a column of dates", () => {
     expect(inputNames(preprocessing)).toEqual(names);
   }); // prettier-ignore
 
-  test("the order of day and month is found by a part above 12, or told", async () => {
+  test("the order of day and month is found by a part above 12, or reported", async () => {
     const rows = (texts: string[]) => Array.from({ length: 20 }, (_, k) => texts[k % texts.length]!);
     const formOf = async (texts: string[]) => {
       const { preprocessing, report } = await learn(rows(texts));
@@ -126,7 +126,7 @@ describe("a column of dates", () => {
     expect(await formOf(["03.04.2023", "05.06.2023"])).toMatchObject([{ form: "DMY" }, ""]);
   });
 
-  test("YYYYMMDD is a date only where the name says so", async () => {
+  test("YYYYMMDD is a date only where the column's name suggests it", async () => {
     const dates = every(1, 30).map((date) => date.replaceAll("-", ""));
     expect((await learn(dates, "date")).preprocessing.inputs[0]).toMatchObject({ kind: "date", form: "compact" });
     expect((await learn(dates, "amount")).preprocessing.inputs[0]).toMatchObject({ kind: "number" });
@@ -145,16 +145,16 @@ describe("a column of dates", () => {
       const words = dates.map((date, k) => (k % 10 === 7 ? "soon" : k === 20 ? "0000-00-00" : date));
       const [why] = await whyOf(words);
       expect(why).toBe(
-        'dates in 35 of 40 cells, but "soon", "0000-00-00" are no date; pass --missing "default,soon,0000-00-00" if that means a missing value',
+        'dates in 35 of 40 cells, but "soon", "0000-00-00" are not dates; pass --missing "default,soon,0000-00-00" if that means a missing value',
       );
       const report = await reportOf(words, /--missing "([^"]*)"/.exec(why!)![1]!.split(","));
       expect(report.ignored).toEqual([]);
       expect(report.missing).toEqual([{ name: "when", cells: 5 }]);
     });
 
-    test("a day that is none", async () => {
+    test("a day that is not one", async () => {
       expect(await whyOf(dates.with(3, "2023-02-30"))).toEqual([
-        expect.stringContaining('"2023-02-30" is no date; pass'),
+        expect.stringContaining('"2023-02-30" is not a date; pass'),
       ]);
     });
 
@@ -166,13 +166,13 @@ describe("a column of dates", () => {
 
     test("both", async () => {
       expect(await whyOf(dates.with(3, "31.12.2023").with(9, "TBD"))).toEqual([
-        'dates in 39 of 40 cells, but "TBD" is no date; pass --missing "default,TBD" if that means a missing value; and "31.12.2023" is not year-month-day as most; use one form',
+        'dates in 39 of 40 cells, but "TBD" is not a date; pass --missing "default,TBD" if that means a missing value; and "31.12.2023" is not year-month-day as most; use one form',
       ]);
     });
 
     test("too many words to be missing cells", async () => {
       const [why] = await whyOf([...every(1, 100), ...Array.from({ length: 20 }, (_, k) => `note ${k}`)]);
-      expect(why).toMatch(/"note 3" and 9 more are no date; correct them$/);
+      expect(why).toMatch(/"note 3" and 9 more are not dates; correct them$/);
     });
   });
 

@@ -99,7 +99,7 @@ test("08: a constant column is named and left out", async () => {
   expect(inputNames(preprocessing)).toEqual(["b"]);
 });
 
-test("10: an id is ignored unless asked for", async () => {
+test("10: an id is ignored unless requested", async () => {
   const { report, preprocessing } = await learn("10-id-and-noise.csv", { target: "Species" });
   expect(report.ignored).toMatchObject([{ name: "Id", canBeKept: true }]);
   expect(inputNames(preprocessing)).not.toContain("Id");
@@ -125,7 +125,7 @@ test.each([1, 2, 3, 4])("11: every class has a row to learn from (seed %i)", asy
   expect(classesOf(prepared)).toEqual(["p", "q", "rare"]);
   const rows = [0, 1, 2].map((k) => prepared.training.targets.filter((v, i) => i % 3 === k && v === 1).length);
   expect(rows[2]).toBe(1);
-  expect(prepared.report.notes.join()).toMatch(/"rare": one row only/);
+  expect(prepared.report.notes.join()).toMatch(/"rare": only one row/);
   const share = [0, 1].map((k) => prepared.validation!.targets.filter((v, i) => i % 3 === k && v === 1).length);
   expect(share.map((held, k) => held / (held + rows[k]!))).toEqual([expect.closeTo(0.2, 1), expect.closeTo(0.2, 1)]);
 });
@@ -162,7 +162,7 @@ test("13: missing cells are filled by default, and the columns named", async () 
   expect(age).toMatchObject({ fill: sorted[sorted.length >> 1], indicator: true });
   const dropped = await learn("13-missing.csv", { target: "Survived", missingCells: "drop" });
   expect(dropped.report).toMatchObject({ droppedRows: 120, filledRows: 0 });
-  expect(dropped.report.notes.join()).toMatch(/these rows are left out, 80 rows remain/);
+  expect(dropped.report.notes.join()).toMatch(/these rows are dropped, 80 rows remain/);
 });
 
 test("19: spellings are merged where that is evident, with a note", async () => {

@@ -55,7 +55,7 @@ describe("labels that start with digits", () => {
     expect(inputNames(prepared.preprocessing)).toHaveLength(1 + texts.length);
   });
 
-  test("amounts with units, currencies and signs behind them stay numbers, and signs are told", async () => {
+  test("amounts with units, currencies and signs behind them stay numbers, and signs are reported", async () => {
     const amounts = rowsOf(40, (k) => ({
       x: `${k} kg`,
       y: noise(k),
@@ -104,17 +104,17 @@ describe("labels", () => {
     ["numbers and texts", ["1", "2.0", "b"], ["1", "2.0", "b"]],
   ])("%s", async (_, texts, classes) => expect(classesOf(await labels(...texts))).toEqual(classes));
 
-  test("what differs by case only is told", async () => {
-    expect((await labels("AA", "Aa", "aa")).report.notes).toEqual(['"y": "AA", "Aa", "aa" differ by case only and stay apart']); // prettier-ignore
+  test("values that differ only in case are reported", async () => {
+    expect((await labels("AA", "Aa", "aa")).report.notes).toEqual(['"y": "AA", "Aa", "aa" differ only in case and remain separate values']); // prettier-ignore
     expect((await labels("Oak", "Oak", "oak", "elm")).report.notes.join()).toMatch(/merged: "Oak", "oak"/);
   });
 
   test.each<[unknown[], RegExp]>([
-    [["caf\u00e9", "cafe\u0301", "bar"], /"y": taken as one value each: "caf\u00e9" with different Unicode forms$/],
-    [["NEW YORK", "NEW  YORK", "ROME"], /"y": taken as one value each: "NEW YORK" with different blanks$/],
-    [[true, "true", false], /"y": taken as one value each: true and "true"$/],
-    [["1", 1, 2], /"y": taken as one value each: "1" and 1$/],
-  ])("%j: values that look alike are told, in targets and inputs", async (texts, note) => {
+    [["caf\u00e9", "cafe\u0301", "bar"], /"y": merged into one value each: "caf\u00e9" with different Unicode forms$/],
+    [["NEW YORK", "NEW  YORK", "ROME"], /"y": merged into one value each: "NEW YORK" with different blanks$/],
+    [[true, "true", false], /"y": merged into one value each: true and "true"$/],
+    [["1", 1, 2], /"y": merged into one value each: "1" and 1$/],
+  ])("%j: values that look the same are reported, in targets and inputs", async (texts, note) => {
     expect((await labels(...texts)).report.notes.join("|")).toMatch(note);
     const asInput = await learn(rowsOf(40, (k) => ({ y: `${noise(k)}`, x: ["a", ...texts][k % (texts.length + 1)] })));
     expect(asInput.report.notes.join("|")).toMatch(new RegExp(note.source.replace('"y"', '"x"')));
@@ -200,9 +200,9 @@ describe("ids", () => {
     ["Id", { Id: (k) => 3 * k }, /named like an id/],
     ["userId that repeats", { userId: (k) => 500 + (k % 25) }, /named like an id, 25/],
     ["customer_no", { customer_no: (k) => 1000 + 17 * ((k * 7) % 40) }, /named like an id, 40/],
-    ["Kundennummer in no order", { Kundennummer: (k) => 1000 + ((k * 7) % 40) }, /named like a record's number/],
-    ["uuid", { uuid: (k) => `a-${k}-b` }, /different texts/],
-    ["six digits", { rec: (k) => 100_000 + Math.floor(900_000 * x(k + 5)) }, /like a record's number/],
+    ["Kundennummer in no order", { Kundennummer: (k) => 1000 + ((k * 7) % 40) }, /named like a record number/],
+    ["uuid", { uuid: (k) => `a-${k}-b` }, /different text values/],
+    ["six digits", { rec: (k) => 100_000 + Math.floor(900_000 * x(k + 5)) }, /like a record number/],
     ["Unnamed: 0.1", { "Unnamed: 0.1": (k) => 5 * k }, /named like an id/],
     ["Unnamed: 0", { "Unnamed: 0": (k) => 5 * k }, /named like an id/],
     ["names", { who: (k) => `Smith ${k}` }, /as in a column of names/],
@@ -232,10 +232,10 @@ describe("ids", () => {
   });
 
   test.each<[string, (k: number) => unknown, string[], RegExp]>([
-    ["dept_id", (k) => 7 + (k % 3), ["dept_id=7", "dept_id=8", "dept_id=9"], /"dept_id": named like an id, and kept as categories, because there are 3 values only, in 13 rows each/],
+    ["dept_id", (k) => 7 + (k % 3), ["dept_id=7", "dept_id=8", "dept_id=9"], /"dept_id": named like an id, but kept as categories because there are only 3 values, in 13 rows each/],
     ["plz", (k) => 10_115 + (k % 2), ["plz=10115", "plz=10116"], /"plz": numbers that are named like codes: each of the 2 is a category/],
     ["period", (k) => 202_101 + (k % 12), ["period"], /"period": numbers such as 202101 are read as amounts; write 2021-01/],
-  ])("%s of few values is told", async (name, value, inputs, note) => {
+  ])("%s of few values is reported", async (name, value, inputs, note) => {
     const { preprocessing, report } = await learn(rowsOf(40, (k) => ({ [name]: value(k), y: x(k) })));
     expect(inputNames(preprocessing)).toEqual(inputs);
     expect(report.notes.join()).toMatch(note);
@@ -247,7 +247,7 @@ describe("ids", () => {
     for (const y of [(k: number) => 3 * place(k) + x(k), (k: number) => (place(k) < 20 ? "a" : "b")]) {
       const { preprocessing, report } = await dose(y);
       expect(inputNames(preprocessing)).toEqual(["n", "x"]);
-      expect(report.notes.join()).toMatch(/"n" holds whole numbers from 0 to 39.*kept, because it goes with the target/);
+      expect(report.notes.join()).toMatch(/"n" holds whole numbers from 0 to 39.*kept because it correlates with the target/);
     }
     const sorted = await dose((k) => (k < 20 ? "a" : "b"), (k) => k);
     expect(inputNames(sorted.preprocessing)).toEqual(["x"]);
@@ -257,7 +257,7 @@ describe("ids", () => {
     const { report, preprocessing } = await learn(rowsOf(40, (k) => ({ n: k, y: k % 2 ? "a" : "b" })));
     expect(inputNames(preprocessing)).toEqual(["n"]);
     const named = await rejectionOf(() => learn(rowsOf(40, (k) => ({ invoice: k, y: k % 2 ? "a" : "b" }))));
-    expect(named.message).toMatch(/at least one column to learn from/);
+    expect(named.message).toMatch(/at least one input column/);
     expect(report.notes.join()).toMatch(/"n" holds whole numbers from 0 to 39, each once.* no other column is left/);
   });
 });
@@ -288,7 +288,7 @@ describe("kinds", () => {
       rowsOf(60, (k) => ({ n: ["4", "6", "8", "tbd"][k % 4], y: noise(k) })),
     );
     expect(inputNames(preprocessing)).toEqual(["n=4", "n=6", "n=8", "n=tbd"]);
-    expect(report.notes.join()).toMatch(/"n": "tbd" is no number, so that each value is a category; --missing/);
+    expect(report.notes.join()).toMatch(/"n": "tbd" is not a number, so every value is a category; --missing/);
   });
 
   test("cells of invisible characters are missing", async () => {
@@ -309,7 +309,7 @@ describe("kinds", () => {
     ]);
   });
 
-  test("text among formatted numbers is told with what the others look like", async () => {
+  test("text among formatted numbers is reported with what the others look like", async () => {
     const rows = rowsOf(60, (k) => ({ price: k === 11 ? "on request" : `${k + 1},${100 + k}`, y: noise(k) }));
     const error = await rejectionOf(() => learn(rows));
     expect(error.message).toMatch(
@@ -370,13 +370,13 @@ describe("kinds", () => {
     ["# in front", (k) => `#76${k}`],
     ["a second number in parentheses", (k) => `71${k} (2)`],
     ["hours or minutes before a colon", (k) => `${30 + k}:49`],
-    ["k or M behind them", (k) => `${k}${k % 2 === 0 ? "M" : "k"}`],
+    ["k or M after them", (k) => `${k}${k % 2 === 0 ? "M" : "k"}`],
     ["an exponent D instead of E", (k) => `${k}.5D+0${k % 7}`],
     ["a slash", (k) => `${k + 1}/${k + 8}`],
     ["degrees and minutes", (k) => `${k + 10}°${k}'N`],
     ["feet and inches", (k) => `${1 + Math.floor(k / 12)}'${k % 12}"`],
     ["several units of time", (k) => `${k + 1}h ${k} min`],
-  ])("numbers with %s are told", async (words, cell) => {
+  ])("numbers with %s are reported", async (words, cell) => {
     const rows = rowsOf(40, (k) => ({ x: noise(k), y: noise(k + 1), z: cell(k) }));
     expect(whyIgnored(await learn(rows))["z"]).toContain(`looks like numbers with ${words}; write plain numbers`);
     expect((await rejectionOf(() => learn(rows, { target: "z" }))).message).toContain(
@@ -430,7 +430,7 @@ describe("missing cells", () => {
     const choice = fc.constantFrom("auto" as const, "impute" as const, "drop" as const);
     const property = fc.asyncProperty(fc.array(row, { minLength: 6, maxLength: 40 }), choice, async (rows, missingCells) => {
       const prepared = await learn(rows, { missingCells, validation: 0.2 }).catch((error: Error) => {
-        expect(error.message).toMatch(/at least (one|two)|empty cells only|one class|values in the rows learned from/);
+        expect(error.message).toMatch(/at least (one|two)|empty cells only|one class|values in the training rows/);
       });
       if (!prepared) return;
       const { trainingRows, validationRows, report, preprocessing } = prepared;
@@ -447,9 +447,9 @@ describe("missing cells", () => {
     const rows = rowsOf(8, (k) => ({ x: k < 4 ? k : null, z: noise(k), y: k < 4 ? null : ["p", "q"][k % 2] }));
     const { report, preprocessing } = await learn(rows);
     expect(inputNames(preprocessing)).toEqual(["z"]);
-    expect(whyIgnored({ report } as Prepared)).toEqual({ x: "has no value in the rows that are learned from" });
+    expect(whyIgnored({ report } as Prepared)).toEqual({ x: "has no value in the training rows" });
     const fault = await rejectionOf(() => learn(rows, { columns: ["x"] }));
-    expect(fault.message).toMatch(/expected values in the rows learned from, got none/);
+    expect(fault.message).toMatch(/expected values in the training rows, got none/);
   });
 
   test("six of 400 rows are not learned from without a word", async () => {
@@ -458,28 +458,28 @@ describe("missing cells", () => {
     expect(report).toMatchObject({ droppedRows: 0, filledRows: 394 });
     const dropped = await learn(rows, { missingCells: "drop" });
     expect(dropped.report).toMatchObject({ droppedRows: 394 });
-    expect(dropped.report.notes.join()).toMatch(/394 of 400 rows have missing cells, in "a" \(200\), "b" \(194\): these rows are left out, 6 rows remain/);
+    expect(dropped.report.notes.join()).toMatch(/394 of 400 rows have missing cells, in "a" \(200\), "b" \(194\): these rows are dropped, 6 rows remain/);
   }); // prettier-ignore
 
   test("words that are taken as missing among texts are named", async () => {
     const region = (every: number) =>
       learn(rowsOf(40, (k) => ({ x: noise(k), region: k % every ? "NA" : ["EMEA", "APAC"][k % 4 >> 1], y: noise(k + 1) })));
     const half = await region(2);
-    expect(half.report.notes).toContainEqual('"region": taken as missing: "NA" in 20 of 40 cells; --missing names the words that are');
-    expect(whyIgnored(await region(3)).region).toBe('26 of 40 cells are missing; taken as missing: "NA" in 26 of 40 cells; --missing names the words that are');
+    expect(half.report.notes).toContainEqual('"region": read as missing: "NA" in 20 of 40 cells; --missing sets these words');
+    expect(whyIgnored(await region(3)).region).toBe('26 of 40 cells are missing; read as missing: "NA" in 26 of 40 cells; --missing sets these words');
     const only = await learn(rowsOf(40, (k) => ({ x: noise(k), region: "NA", y: noise(k + 1) })));
-    expect(whyIgnored(only).region).toMatch(/every cell is empty; taken as missing: "NA" in 40 of 40 cells/);
+    expect(whyIgnored(only).region).toMatch(/every cell is empty; read as missing: "NA" in 40 of 40 cells/);
     const empty = await learn(rowsOf(40, (k) => ({ x: noise(k), region: k % 4 ? ["p", "q"][k % 2] : "", y: noise(k + 1) })));
     expect(empty.report.notes.join()).not.toMatch(/taken as missing/);
   }); // prettier-ignore
 
-  test("few rows that are left are told, with rows that are lost", async () => {
+  test("a warning names dropped rows when few rows remain", async () => {
     const rows = (left: number) => rowsOf(40, (k) => ({ x: k < left ? k : null, z: noise(k), y: k < left ? "a" : "b" }));
     const fault = await rejectionOf(() => learn(rows(6), { missingCells: "drop", columns: ["x", "z"] }));
-    expect(fault.message).toMatch(/got one class only, "a", in the 6 rows that are left: 34 rows with missing cells are left out/);
+    expect(fault.message).toMatch(/got one class only, "a", in the 6 remaining rows: 34 rows with missing cells were dropped/);
     const mixed = rowsOf(40, (k) => ({ x: k < 9 ? k : null, z: noise(k), y: ["a", "b"][k % 2] }));
     const { report } = await learn(mixed, { missingCells: "drop", columns: ["x", "z"] });
-    expect(report.notes.join()).toMatch(/warning: only 9 of 40 rows are learned from; lost are row 10, row 11, row 12, row 13, row 14, …/);
+    expect(report.notes.join()).toMatch(/warning: only 9 of 40 rows are used; dropped: row 10, row 11, row 12, row 13, row 14, …/);
     const most = rowsOf(40, (k) => ({ x: k < 30 ? k : null, z: noise(k), y: ["a", "b"][k % 2] }));
     const kept = await learn(most, { missingCells: "drop", columns: ["x", "z"] });
     expect(kept.report.notes.join()).not.toMatch(/warning/);
@@ -523,7 +523,7 @@ describe("splits", () => {
     const rows = rowsOf(200, (k) => ({ colour: k < 8 ? `rare ${k}` : ["red", "blue"][k % 2], x: noise(k), y: noise(k + 3) }));
     const { report, preprocessing, validation } = await learn(rows, { validation: 0.5 });
     const names = inputNames(preprocessing);
-    const note = report.notes.find((text) => text.includes("occur in no row"));
+    const note = report.notes.find((text) => text.includes("in no training row"));
     const absent = rows.slice(0, 8).map(({ colour }) => colour as string).filter((colour) => !names.includes(`colour=${colour}`));
     expect(absent.length).toBeGreaterThan(0);
     for (const colour of absent) expect(note).toContain(colour);
@@ -538,7 +538,7 @@ describe("splits", () => {
     const rows = rowsOf(60, (k) => ({ x: k < 2 ? null : noise(k), y: k < 2 ? "gone" : ["a", "b"][k % 2] }));
     const prepared = await learn(rows, { missingCells: "drop" });
     expect(classesOf(prepared)).toEqual(["a", "b"]);
-    expect(prepared.report.notes.join()).toMatch(/"gone" have no row to learn from and are no classes/);
+    expect(prepared.report.notes.join()).toMatch(/"gone" have no training row and are not classes/);
   });
 });
 

@@ -60,7 +60,7 @@ for (const { name, open } of places) {
     expect(device.ledger).toEqual(empty);
   });
 
-  test(`${name}: use after dispose is told, by name`, async () => {
+  test(`${name}: use after dispose is reported, by name`, async () => {
     const device = await open();
     const a = t.tensor(device, [1, 2, 3, 4], [2, 2], { label: "weights" });
     a.dispose();
@@ -104,7 +104,7 @@ for (const { name, open } of places) {
       [() => t.slice(a, [0, 3], [2, 2]), "begin [0, 3]"],
       [() => t.broadcastTo(a, [2, 1]), "[2, 3]", "[2, 1]"],
       [() => t.add(a, elsewhere), "[2, 3]", "[1]", "one device"],
-      [() => t.add(1, 2), "numbers alone"],
+      [() => t.add(1, 2), "numbers only"],
       [() => t.add(a, "1" as never), "string"],
       [() => t.tensor(device, [1, 2], [3]), "3 values", "2 values"],
       [() => t.tensor(device, [1], [1, 1, 1, 1, 1, 1, 1, 1, 1]), "number of dimensions"],
@@ -344,7 +344,7 @@ async function hashOfAll(device: Device): Promise<string> {
   return hashOf(...parts);
 }
 
-test("sizes beyond the device's limits are told, with the shape", async () => {
+test("sizes beyond the device's limits are reported, with the shape", async () => {
   const device = await openDevice({ maxBufferBytes: 65_536 });
   using a = t.ones(device, [128, 1]);
   const error = thrownBy(() =>
@@ -374,7 +374,7 @@ test("sizes beyond the device's limits are told, with the shape", async () => {
   expect(thrownBy(() => t.broadcastTo(t.ones(cpu, [1, 1]), [2 ** 16, 2 ** 15]))).toBeInstanceOf(LimitExceeded);
 });
 
-test("a lost device is told when something is read, and leaves no bytes behind", async () => {
+test("a lost device is reported when something is read, and leaves no bytes behind", async () => {
   const device = await openDevice();
   const a = t.ones(device, [4]);
   device.gpu.destroy();

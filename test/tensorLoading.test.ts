@@ -66,7 +66,7 @@ test("a tensor that nobody waits for leaves nothing, loaded or not", async () =>
   expect(device.ledger).toEqual(empty);
 });
 
-test("kernels that cannot be loaded are told to whoever reads, and loaded when they can be", async () => {
+test("kernels that cannot be loaded are reported to whoever reads, and loaded when they can be", async () => {
   const device = await unloaded();
   kernelLoader.load = () => Promise.reject(new Error("no connection"));
   const sum = t.tidy(() => t.add(t.ones(device, [3]), 1));

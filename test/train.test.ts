@@ -213,7 +213,7 @@ test.each(devices)("%s: predict, logits and evaluate have their shapes", async (
   expect((await binary.predict(rows.inputs)).every((value) => value > 0 && value < 1)).toBe(true);
 });
 
-test.each(devices)("%s: a model that was disposed says so, whatever is asked of it", async (_, device) => {
+test.each(devices)("%s: a disposed model throws, whatever is called", async (_, device) => {
   const model = await modelOn(device());
   await model.predict(data.inputs);
   model.dispose();

@@ -65,7 +65,7 @@ test("labels are smoothed as PyTorch and Keras do", () => {
   expect([...trainingRows(binary, data, { labelSmoothing: 0.25 }).targets]).toEqual([0.125, 0.875]);
 });
 
-test("nothing changes where nothing is asked for", () => {
+test("nothing changes where nothing is requested", () => {
   const data = dataOf(classes, 5, 3);
   expect(trainingRows(classes, data)).toBe(data);
   expect(trainingRows(classes, data, { labelSmoothing: 0 })).toBe(data);

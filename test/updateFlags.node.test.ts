@@ -22,7 +22,7 @@ test.each([
   [["--swa", "1.5"], /--swa: expected up to 2 whole numbers/],
   [["--decay", "weight"], /--decay: expected one of all, weights.*did you mean weights/],
   [["--l1", "a"], /--l1: expected a number/],
-  [["--ema", "0.9", "--swa", "5"], /--swa: expected no --ema beside it/],
+  [["--ema", "0.9", "--swa", "5"], /--swa: expected no --ema with it/],
   [["--ema", "2"], /^--ema: expected a decay from 0 to below 1/],
   [["--swa", "5,0"], /^--swa: expected an integer from 1/],
 ])("%j is refused", (flags, message) => {

@@ -87,7 +87,7 @@ test.each<[string, (request: Trained["request"]) => Trained["request"]]>([
   close(trained);
 });
 
-test("its progress is told, over the runs that measure the bound too", async () => {
+test("its progress is reported, over the runs that measure the bound too", async () => {
   const trained = await train("tanh", "softmaxCrossEntropy", adam({ learningRate: 0.01 }), 3000);
   const told: { readonly done: number; readonly total: number }[] = [];
   await verifyTraining(trained.model, { ...trained.request, onProgress: (progress) => told.push(progress) });

@@ -51,12 +51,12 @@ test("a check of more than ten seconds is said to be long, once, after a second"
     return lines;
   };
   expect(lengthOf(100)).toEqual([]);
-  expect(lengthOf(600)).toEqual(["this takes about 0:17; the model is saved, and Ctrl-C ends the check"]);
-  expect(lengthOf(5000)).toEqual(["this takes about 2:25; the model is saved, and Ctrl-C ends the check"]);
+  expect(lengthOf(600)).toEqual(["this takes about 0:17; the model is already saved, Ctrl-C skips the check"]);
+  expect(lengthOf(5000)).toEqual(["this takes about 2:25; the model is already saved, Ctrl-C skips the check"]);
   now.mockRestore();
 });
 
-test("a training that a GPU handed over to WebAssembly is repeated on WebGPU", async () => {
+test("a training that a GPU offloaded to WebAssembly is repeated on WebGPU", async () => {
   const software = (await acquire({ device: "software" })) as GpuDevice;
   const found = await ownerOf(software.gpu, { isOwned: false, isRequired: false, maxBufferBytes: undefined });
   const device = Object.assign(found, { kind: "gpu" as const }); // it poses as hardware
@@ -75,7 +75,7 @@ test("a training that a GPU handed over to WebAssembly is repeated on WebGPU", a
   const told = write.mock.calls.join("\n");
   write.mockRestore();
   expect(verified).toMatchObject({ verification: { passed: true }, webgpu: { passed: true } });
-  expect(told).toMatch(/webgpu +the same 3 steps on .* ms on WebAssembly, to which the GPU offloaded the network/);
+  expect(told).toMatch(/webgpu +the same 3 steps on .* ms on WebAssembly \(offloaded from the GPU\)/);
   device.dispose();
   software.dispose();
 });

@@ -91,7 +91,7 @@ test("the probe measures a device once, and plans tell what its figures say", as
   const work = workOf(tiny, 4);
   const { stepMs, reason } = await model.plan(work.settings.data, { optimizer: sgd(), batchSize: 4 });
   expect(stepMs).toBe(wasmStepMs(found, work, true));
-  expect(reason).toMatch(/straight-line code, .*; about [\d.e-]+ ms a step by the cost model$/);
+  expect(reason).toMatch(/straight-line code, .*; about [\d.e-]+ ms per step by the cost model$/);
   model.dispose();
   device.dispose();
 });

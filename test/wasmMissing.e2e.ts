@@ -68,14 +68,14 @@ function expectTrained({ outputs: [first, second] }: Found): void {
 
 test("a page whose policy allows WebAssembly computes in it", async () => {
   const found = await run("open.html");
-  expect(found).toMatchObject({ kind: "wasm", fallbackReason: "the CPU was asked for" });
+  expect(found).toMatchObject({ kind: "wasm", fallbackReason: "the CPU was requested" });
   expectTrained(found);
 });
 
 test("a policy without wasm-unsafe-eval", async () => {
   const found = await run("strict.html");
   expect(found.kind).toBe("reference");
-  expect(found.fallbackReason).toMatch(/^the CPU was asked for; a policy of the page forbids WebAssembly/);
+  expect(found.fallbackReason).toMatch(/^the CPU was requested; a policy of the page forbids WebAssembly/);
   expectTrained(found);
 });
 
@@ -85,7 +85,7 @@ test("no WebAssembly", async () => {
   );
   expect(found).toMatchObject({
     kind: "reference",
-    fallbackReason: "the CPU was asked for; this host has no WebAssembly",
+    fallbackReason: "the CPU was requested; this host has no WebAssembly",
   });
   expectTrained(found);
 });
@@ -97,6 +97,6 @@ test("WebAssembly without vectors", async () => {
     }),
   );
   expect(found.kind).toBe("reference");
-  expect(found.fallbackReason).toMatch(/^the CPU was asked for; this engine's WebAssembly has no SIMD/);
+  expect(found.fallbackReason).toMatch(/^the CPU was requested; this engine's WebAssembly has no SIMD/);
   expectTrained(found);
 });

@@ -183,7 +183,7 @@ test("a product of more blocks of columns than a phase has items", async () => {
   expect(got.findIndex(isWrong)).toBe(-1);
 });
 
-test("a device that is disposed of is told when something is read", async () => {
+test("a device that is disposed of is reported when something is read", async () => {
   for (const leastShared of [undefined, shareAll]) {
     const { device } = await open(2, leastShared);
     const a = t.ones(device, [64]);

@@ -122,7 +122,7 @@ for (const threads of [1, 2, 3, 5]) {
   });
 }
 
-test("many short runs, asked for at once, take their turns", async () => {
+test("many short runs, requested at once, take their turns", async () => {
   const { pool, program, heap, read, release } = await prepare(3);
   const runs = Array.from({ length: 200 }, () => pool.run(program, 1));
   await Promise.all(runs);

@@ -50,25 +50,25 @@ async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<D
   }
 }
 
-/** How a device was opened, for when it is lost. */
+/** Options a device was opened with, to reopen it after a loss. */
 const openings = new WeakMap<Device, AcquireOptions>();
 
-const handedIn = "it was handed in as gpuDevice, which has to be a function to be opened again";
+const handedIn = "it was passed as gpuDevice; pass a function to have it reopened";
 
 async function open(choice: DeviceChoice, options: AcquireOptions): Promise<Device> {
-  if (choice === "reference") return openReference("the float64 reference was asked for");
-  if (choice === "cpu") return openCpu("the CPU was asked for");
-  const opened = choice === "wasm" ? await openWasm("WebAssembly was asked for") : await openGpu(choice, options);
+  if (choice === "reference") return openReference("the float64 reference was requested");
+  if (choice === "cpu") return openCpu("the CPU was requested");
+  const opened = choice === "wasm" ? await openWasm("WebAssembly was requested") : await openGpu(choice, options);
   if (typeof opened !== "string") return opened;
   if (choice === "auto" && !options.gpuDevice) return openCpu(opened);
   const place = `acquire: device ${choice}`;
   const expected = choice === "wasm" ? "WebAssembly with SIMD" : `a ${choice} adapter`;
-  throw new NoDevice({ place, expected, got: opened, fix: "use auto to take what there is" });
+  throw new NoDevice({ place, expected, got: opened, fix: "use auto to get an available device" });
 }
 
 /**
- * Opens a device to compute on: hardware adapter, else WebAssembly, else the float64 reference; or exactly the kind asked for.
- * @throws NoDevice when the kind asked for does not exist here
+ * Opens a device to compute on: hardware adapter, else WebAssembly, else the float64 reference; or exactly the requested kind.
+ * @throws NoDevice when the requested kind does not exist here
  */
 export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   requireOptions("acquire", options, ["device", "gpu", "gpuDevice", "maxBufferBytes", "reason"]);
@@ -90,6 +90,6 @@ export async function openAgain(lost: Device): Promise<Device | string> {
   return opened;
 }
 
-/** What takes over where a device does not come back: WebAssembly, and where that was lost, the float64 reference. */
+/** Fallback for a device that cannot be reopened: WebAssembly, or the float64 reference where that was lost. */
 export const openInstead = ({ kind }: Device, reason: string): Promise<Device> =>
   kind === "wasm" ? openReference(reason) : openCpu(reason);

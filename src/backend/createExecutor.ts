@@ -12,7 +12,7 @@ async function openReference(network: AnyNetwork, members: number): Promise<Exec
 
 /**
  * Picks what computes: WebGPU, WebAssembly or the float64 reference, by the device.
- * @param plannedMembers that a training began with, where fewer go on: they are computed where and as they were, to the same bits
+ * @param plannedMembers number of members at the start of a training, where fewer continue: they are computed as before, to the same bits
  */
 export async function createExecutor(
   device: Device,

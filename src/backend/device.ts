@@ -9,7 +9,7 @@ export type DeviceChoice = (typeof deviceChoices)[number];
 export interface AcquireOptions {
   /** auto (default): hardware adapter, else WebAssembly, else the float64 reference. */
   readonly device?: DeviceChoice;
-  /** Where adapters come from; default `navigator.gpu`. */
+  /** Source of adapters; default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
   /**
    * A device of your own: used, and never destroyed. Given as a function that opens one, a lost device is replaced by what it returns
@@ -22,7 +22,7 @@ export interface AcquireOptions {
   readonly reason?: string;
 }
 
-/** What a device tells about itself. */
+/** Description of a device. */
 export interface DeviceDetails {
   readonly adapter: Readonly<Record<string, string>>;
   readonly limits: Readonly<Record<string, number>>;
@@ -38,7 +38,7 @@ export interface Ledger {
 /** A place to compute: the CPU, or a WebGPU device with a ledger of its buffers. */
 export interface Device {
   readonly kind: DeviceKind;
-  /** What models and tensors hold on a GPU, and tensors on the CPU; 0 when all are disposed. */
+  /** Buffers and bytes that models and tensors hold on a GPU, and tensors on the CPU; 0 when all are disposed. */
   readonly ledger: Readonly<Ledger>;
   /** One line for people. */
   readonly name: string;
@@ -49,6 +49,12 @@ export interface Device {
   /** Was ended by `dispose`. */
   readonly isDisposed: boolean;
   details(): DeviceDetails;
+  /** For the library itself, of a GPU: it is lost because it did not answer. */
+  readonly isSilent?: boolean;
+  /** For the library itself, of a GPU: it takes the place of one that did not answer, and is given less time to. */
+  hurry?(): void;
+  /** For the library itself, of a GPU: whether it was hurried. */
+  readonly isHurried?: boolean;
   /** For the library itself: takes charge of another device, which ends with this one. */
   accompany(companion: Device): void;
   dispose(): void;

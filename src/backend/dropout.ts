@@ -1,13 +1,13 @@
 import { keyOf, mix, streams, threefry2x32 } from "../random.ts";
 
-// What is drawn anew in every step, for each sample and unit: a function of seed, step, node, the sample's place in the batch and the unit,
+// Random values of dropout and noise, new in every step, for each sample and unit: a function of seed, step, node, the sample's place in the batch and the unit,
 // so that nothing is stored and every device draws the same. Threefry makes a key of the first three, once a step; from it each sample
 // starts a stream of SplitMix32 (Steele, Lea, Flood 2014, with the finaliser of MurmurHash3), whose words are a tenth of Threefry's cost.
 // In WGSL: shaders/dropout.wgsl; in WebAssembly: src/backend/wasm/maskCode.ts.
 
-/** What the masks of a step are drawn from. */
+/** Seeds of the masks of a step. */
 export interface MaskKey {
-  /** Of the member's training; integer in [0, 2⁵³). */
+  /** Seed of the member's training; integer in [0, 2⁵³). */
   readonly seed: number;
   readonly step: number;
 }

@@ -13,7 +13,7 @@ export interface Dataset {
   /** Columns of the inputs that hold numbers of categories: a network has to have an embedding for each. */
   readonly categoryColumns?: readonly number[];
   /**
-   * How much each row counts, [rows], at least 0; default all alike. A loss is then the weighted mean Σ w·e / Σ w over the rows. Training
+   * How much each row counts, [rows], at least 0; default all equal. A loss is then the weighted mean Σ w·e / Σ w over the rows. Training
    * scales the weights to a mean of 1 over its rows, and a batch divides by its number of rows: the same where it holds all rows.
    */
   readonly weights?: FloatArray;
@@ -25,17 +25,17 @@ export interface TrainingRows extends Dataset {
   readonly isWeighted?: boolean;
 }
 
-/** Ways to compute a step; what each does is told in docs/engine.md. */
+/** Strategies that compute a training step; see docs/engine.md. */
 export const strategyNames = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const;
 export type StrategyName = (typeof strategyNames)[number];
 /** How the strategies that keep activations in workgroup memory store them. */
 export const activationStorages = ["f32", "f16"] as const;
 export type ActivationStorage = (typeof activationStorages)[number];
 
-/** As the planner sees fit, or the strategy of that name. */
+/** `auto`: chosen by the planner; else the strategy of that name. */
 export type Strategy = "auto" | StrategyName;
 
-/** What members have each for themselves, [members] values; where one is missing, all take the optimizer's, or the run's seed. */
+/** Values per member, [members]; members without one use the optimizer's value, or the run's seed. */
 export interface PerMember {
   readonly learningRate?: ArrayLike<number>;
   readonly momentum?: ArrayLike<number>;
@@ -44,14 +44,14 @@ export interface PerMember {
   readonly seed?: ArrayLike<number>;
 }
 
-/** Where the early stopping of a training stands, [members] each: src/model/earlyStopping.ts. */
+/** State of early stopping, [members] each: src/model/earlyStopping.ts. */
 export interface EarlyStoppingState {
   /** Best value of the metric, infinite where there was none, and the step after which it was; −1 where there was none. */
   readonly bestValues: Float64Array;
   readonly bestSteps: Float64Array;
   /** Validations since the best one. */
   readonly waits: Float64Array;
-  /** Steps after which a member was stopped; −1 while it goes on. */
+  /** Steps after which a member was stopped; −1 while it continues. */
   readonly stoppedSteps: Float64Array;
   /** Loss before the last step that a member has done. */
   readonly finalLosses: FloatArray;
@@ -59,13 +59,13 @@ export interface EarlyStoppingState {
   readonly judgedStep: number;
   /** [members, parameterCount], or none where they are not restored; of averages, where the training keeps some. */
   readonly bestParameters: FloatArray;
-  /** What members are judged by, `loss min` for example; states of earlier versions do not have it. */
+  /** Monitored metric and mode, `loss min` for example; missing in states of earlier versions. */
   readonly monitor?: string;
 }
 
-/** Where the reductions of the learning rate of a training stand, [members] each unless said otherwise: src/model/reduceOnPlateau.ts. */
+/** State of the learning-rate reductions, [members] each unless stated otherwise: src/model/reduceOnPlateau.ts. */
 export interface PlateauState {
-  /** What members are judged by, `loss min` for example. */
+  /** Monitored metric and mode, `loss min` for example. */
   readonly monitor: string;
   /** Best value of the metric; infinite where there was none. */
   readonly bestValues: Float64Array;
@@ -73,7 +73,7 @@ export interface PlateauState {
   readonly waits: Float64Array;
   /** Validations of a cooldown that are left. */
   readonly cooldowns: Float64Array;
-  /** As that of early stopping. */
+  /** Monitored metric and mode, as in early stopping. */
   readonly judgedStep: number;
   /** One value of each for every reduction, in order: after which step, of which member, and what its rate is multiplied by since. */
   readonly reducedSteps: Float64Array;
@@ -81,9 +81,9 @@ export interface PlateauState {
   readonly reducedFactors: Float64Array;
 }
 
-/** Where the successive halving of a training stands: src/model/halving.ts. */
+/** State of successive halving: src/model/halving.ts. */
 export interface HalvingState {
-  /** What members are compared by, `loss min` for example. */
+  /** Metric and mode that members are compared by, `loss min` for example. */
   readonly monitor: string;
   /** What decides its rungs. */
   readonly factor: number;
@@ -92,13 +92,13 @@ export interface HalvingState {
   readonly rungs: string;
   /** The last rung at which members were compared, in steps; a state that is read after another one has not been compared yet. */
   readonly judgedStep: number;
-  /** Step of the rung from which a member did not go on, [members]; −1 while it goes on. */
+  /** Step of the rung at which a member was stopped, [members]; −1 while it continues. */
   readonly stoppedSteps: Float64Array;
   /** Loss before the last step that a member has done, [members]. */
   readonly finalLosses: FloatArray;
 }
 
-/** What an event told of a training, as its history has it: src/model/history.ts. */
+/** An entry of the history, one per event: src/model/history.ts. */
 export interface HistoryEntry {
   readonly epoch: number;
   readonly step: number;
@@ -107,7 +107,7 @@ export interface HistoryEntry {
   readonly learningRate: number;
   /** Since the first step, without the time between an interruption and the resumption. */
   readonly elapsedMs: number;
-  /** Scores on the validation rows, and metrics where some were asked for. */
+  /** Scores on the validation rows, and metrics where some were requested. */
   readonly validation?: (Scores & { readonly loss: number; readonly accuracy: number | undefined }) | undefined;
 }
 
@@ -125,7 +125,7 @@ export interface HistoryState {
   readonly entries: readonly HistoryEntry[];
 }
 
-/** What the trainer goes on from, apart from what the run computes: an entry for each feature that keeps something between events. */
+/** Trainer state of a checkpoint beyond that of the run: an entry for each feature that keeps state between events. */
 export interface TrainerState {
   readonly earlyStopping?: EarlyStoppingState;
   readonly reduceOnPlateau?: PlateauState;
@@ -133,7 +133,7 @@ export interface TrainerState {
   readonly history?: HistoryState;
 }
 
-/** What a training has to have in common with the one that it goes on with: the rows of every step, and the moments' meaning. */
+/** What a resumed training must share with its checkpoint: the rows of every step, and the meaning of the moments. */
 export interface Fingerprint {
   /** Hash of the rows. */
   readonly data: string;
@@ -147,20 +147,20 @@ export interface Fingerprint {
   readonly bootstrap: boolean;
 }
 
-/** Where a training stands: with the same data and options, what it goes on from to give the bits that it would have given. */
+/** A checkpoint. With the same data and options, resuming from it is bit-identical to an uninterrupted run. */
 export interface Checkpoint {
   /** Steps done. */
   readonly step: number;
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
-  /** What the optimizer keeps, momentum or moments, and behind it the average of the parameters: [states, members, parameterCount]. */
+  /** Optimizer state (momentum or moments), followed by the average of the parameters: [states, members, parameterCount]. */
   readonly moments: FloatArray;
-  /** As `MemberResults` has them, [members]. */
+  /** Same fields as `MemberResults`, [members]. */
   readonly nonFiniteSteps: Float64Array;
   readonly bestLosses: FloatArray;
   readonly bestSteps: Float64Array;
   readonly trainer?: TrainerState | undefined;
-  /** Of which training; one without any may go on as another training. */
+  /** Identifies the training; a checkpoint without a fingerprint can be resumed by any training. */
   readonly fingerprint?: Fingerprint | undefined;
 }
 
@@ -184,22 +184,22 @@ export interface RunSettings {
   readonly strategy?: Strategy;
   /** Default: f32. */
   readonly activationStorage?: ActivationStorage;
-  /** What moments and results start from; the parameters are the executor's. */
+  /** Initial moments and results; the parameters are those of the executor. */
   readonly resume?: Checkpoint;
 }
 
-/** How training went for each member, [members]. */
+/** Training results per member, [members]. */
 export interface MemberResults {
   /** Loss before the last step done; NaN where the member has stopped. */
   readonly finalLosses: FloatArray;
   /** Least loss of any step, and the step before whose update it was; infinite and −1 where there was none. */
   readonly bestLosses: FloatArray;
   readonly bestSteps: Float64Array;
-  /** First step with a gradient, loss, moment or parameter that was not finite: the member stopped there; −1: it goes on. */
+  /** First step with a gradient, loss, moment or parameter that was not finite: the member stopped there; −1: it continues. */
   readonly nonFiniteSteps: Float64Array;
 }
 
-/** How well each member fits rows of data, [members]. */
+/** Scores per member on rows of data, [members]. */
 export interface Scores {
   /** Mean loss of each member, as the network defines it. */
   readonly losses: FloatArray;
@@ -212,9 +212,9 @@ export interface Scores {
 
 /** One training run: steps are numbered from 0 and executed once, in order. */
 export interface TrainingRun {
-  /** Executes `count` steps; resolves when more work may be handed over, not necessarily when it is done. */
+  /** Submits `count` steps; resolves when more work may be submitted, not necessarily when it is done. */
   execute(firstStep: number, count: number): Promise<void>;
-  /** Resolves when all work handed over is done. */
+  /** Resolves when all submitted work is done. */
   finished(): Promise<void>;
   /** Losses [count, members] of steps that are still in the ring (`ringSteps` newest). Waits for the work. */
   readLosses(firstStep: number, count: number): Promise<FloatArray>;
@@ -223,11 +223,11 @@ export interface TrainingRun {
   readNonFinite(): Promise<Float64Array>;
   /** Waits for the work. */
   readResults(): Promise<MemberResults>;
-  /** Where the run stands after `step` steps, all of which must have been handed over. Waits for the work. */
+  /** Reads the state of the run after `step` steps, all of which must have been submitted. Waits for the work. */
   readCheckpoint(step: number): Promise<Checkpoint>;
   /** Steps that are worth handing over at once: fewer cost more each. */
   readonly leastSteps: number;
-  /** Replaces the learning rate from the next step handed over: one of all members, or one of each [members]. */
+  /** Replaces the learning rate from the next submitted step on: one for all members, or one for each [members]. */
   setLearningRate(learningRate: number | Float64Array): void;
   /**
    * Stops members after the first step, all work being done: as if a value of step 0 had not been finite. Later steps leave them as
@@ -237,12 +237,12 @@ export interface TrainingRun {
   dispose(): void;
 }
 
-/** What a plan tells about itself before anything runs. */
+/** Report of a plan, available before anything runs. */
 export interface PlanReport {
-  /** What computes: that of the device, or wasm where a GPU offloads a tiny network. */
+  /** Machine that computes the run: that of the device, or wasm where a GPU offloads a tiny network. */
   readonly machine: DeviceKind;
   readonly strategy: StrategyName | "reference";
-  /** How steps are computed and why, in about six words. */
+  /** Strategy and reason in about six words. */
   readonly summary: string;
   /** One sentence: why this strategy, with the estimated times of the others. */
   readonly reason: string;
@@ -295,7 +295,7 @@ export function requireAlive(place: string, isDisposed: boolean): void {
   if (isDisposed) throw disposedFault(place);
 }
 
-/** What computes: holds the parameters of R members of one network on one device. */
+/** Holds the parameters of R members of one network on one device, and computes with them. */
 export interface Executor {
   readonly network: AnyNetwork;
   readonly members: number;
@@ -313,7 +313,7 @@ export interface Executor {
   dispose(): void;
 }
 
-/** What only the float64 reference does: it answers at once, and for parameters that are not its own. */
+/** Methods that only the float64 reference has: synchronous, and for any parameters. */
 export interface Reference extends Executor {
   /** As `trace`. */
   traceNow(data: TrainingRows, optimizer: Optimizer): Trace;

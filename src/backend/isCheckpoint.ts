@@ -1,6 +1,6 @@
 import type { Checkpoint } from "./executor.ts";
 
-/** What every state has, whatever else it is of. */
+/** Fields that every checkpoint has. */
 const lists = [
   "parameters",
   "moments",

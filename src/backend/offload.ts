@@ -24,7 +24,7 @@ import type { GpuDevice } from "./webgpu/device.ts";
 // offloads the run.
 
 /**
- * A modest processor. Figures that were measured would be closer to the truth, but near the break-even they would choose anew in every
+ * A modest processor. Figures that were measured would be closer to the truth, but near the break-even they would choose again in every
  * process, and with the machine the last bits of a training change.
  */
 const oneThread: WasmMachine = { threads: 1, flops: 2e10, bytesPerSecond: 1e10, phaseMs: 0 };
@@ -33,7 +33,7 @@ const compileMs = { gpu: 40, wasm: 5 } as const;
 /** Steps over which compiling counts. Not those of the run: one that is resumed must choose as one that is not interrupted. */
 const typicalSteps = 10_000;
 
-/** Whether WebAssembly is faster, compiling included. @param gpuMs milliseconds of a step by the cost model @param wasmMs likewise */
+/** Whether WebAssembly is faster, compiling included. @param gpuMs milliseconds of per step by the cost model @param wasmMs likewise */
 export const isFasterInWasm = (gpuMs: number, wasmMs: number): boolean =>
   compileMs.wasm + typicalSteps * wasmMs < compileMs.gpu + typicalSteps * gpuMs;
 
@@ -94,13 +94,13 @@ class OffloadingExecutor implements Executor {
     return this.#current.trace(data, optimizer);
   }
 
-  /** Strategies that are asked for, and activations in 16 bits, are the GPU's. */
+  /** Strategies that are requested, and activations in 16 bits, are the GPU's. */
   async planRun(settings: RunSettings): Promise<PlanReport> {
     const onGpu = await this.#gpu.planRun(settings);
     const { strategy = "auto", activationStorage = "f32" } = settings;
     if (strategy !== "auto" || activationStorage !== "f32") return onGpu;
     const gpuMs = onGpu.stepMs ?? 0;
-    const because = `faster than the GPU, which takes about ${Number(gpuMs.toPrecision(2))} ms a step and longer to compile`;
+    const because = `faster than the GPU, which takes about ${Number(gpuMs.toPrecision(2))} ms per step and longer to compile`;
     const inWasm = planWasm(oneThread, { network: this.network, members: this.members, settings }, because);
     return isFasterInWasm(gpuMs, inWasm.stepMs!) ? inWasm : onGpu;
   }

@@ -19,18 +19,18 @@ import {
 import { successorOf } from "./successor.ts";
 import { Waits } from "./waits.ts";
 
-/** Most parameters that are kept on the host, to go on from: 16 MiB in float32. */
+/** Most parameters that are kept on the host, to continue from: 16 MiB in float32. */
 const mostKept = 2 ** 22;
 /** Losses in a row after which another kind of device computes, and after which none is left to try. */
 const [mostOfSame, mostLosses] = [3, 6];
 /** Losses that far apart are not in a row. */
 const rowMs = 60_000;
 
-/** What another device may do better: the device was lost, or accepts a call or a kernel no more. */
+/** Whether an error is the device's, so that another device may succeed: it was lost, or refused a call or a kernel. */
 export const isOfDevice = (error: unknown): error is GpuLost | ShaderFailed =>
   error instanceof GpuLost || error instanceof ShaderFailed;
 
-/** What befell the device, in one line. */
+/** Returns why the device was lost or refused, in one line. */
 export const whyOf = ({ fault }: GpuLost | ShaderFailed): string => fault.got.replace(/^a lost one \((.*)\)$/s, "$1");
 
 export interface Place {
@@ -44,8 +44,8 @@ export interface Place {
 }
 
 /**
- * The executor of a model, which goes on elsewhere when its device is lost: on the same device opened again, else on the CPU, with the
- * parameters that were kept on the host. What was asked for is then done there.
+ * The executor of a model. When its device is lost it continues on the same device opened again, else on the CPU, with the
+ * parameters that were kept on the host, and repeats the requested work there.
  */
 export class RecoveringExecutor implements Executor {
   readonly network: AnyNetwork;
@@ -84,12 +84,12 @@ export class RecoveringExecutor implements Executor {
     }
   }
 
-  /** What computes now. */
+  /** The executor that computes now. */
   get device(): Device {
     return this.#device;
   }
 
-  /** What befell the device before, in one line. */
+  /** Why the previous device was replaced, in one line. */
   get why(): string {
     return this.#why;
   }
@@ -107,7 +107,7 @@ export class RecoveringExecutor implements Executor {
     return this.#kept !== undefined && !this.#isDisposed;
   }
 
-  /** The parameters as a training has them now, to go on from if it is the last event; they stay as they are. Not of large models. */
+  /** The parameters as a training has them now, to continue from if it is the last event; they stay as they are. Not of large models. */
   keep(parameters: FloatArray | undefined): void {
     if (this.#keepsParameters && parameters) this.#kept = parameters;
   }
@@ -154,7 +154,7 @@ export class RecoveringExecutor implements Executor {
 
   /** Puts another executor in the place of one that failed. @throws the error where there is none, or where it is of another kind */
   async #replace(failed: Executor, error: unknown): Promise<void> {
-    if (this.#isReplaced(failed)) return; // somebody else has been told of it before
+    if (this.#isReplaced(failed)) return; // another caller has already replaced it
     if (!isOfDevice(error) || !this.#canRecover || this.#place.device.isDisposed) throw error;
     this.#replacing ??= this.#openNext(error).finally(() => (this.#replacing = undefined));
     await this.untilDisposed(this.#replacing);
@@ -183,7 +183,7 @@ export class RecoveringExecutor implements Executor {
     this.#device = next;
   }
 
-  /** What was asked for before `dispose` is still answered. */
+  /** Requests made before `dispose` are still answered. */
   readParameters(first?: number, count?: number): Promise<FloatArray> {
     return this.#recovering((executor) => executor.readParameters(first, count));
   }
@@ -218,7 +218,7 @@ export class RecoveringExecutor implements Executor {
     return this.#executor.planRun(this.#possible(settings));
   }
 
-  /** Strategies that were asked for are those of the device that was asked for. */
+  /** A requested strategy belongs to the requested device. */
   #possible(settings: RunSettings): RunSettings {
     return this.#device.kind === this.#place.device.kind ? settings : { ...settings, strategy: "auto" };
   }
@@ -236,7 +236,7 @@ export class RecoveringExecutor implements Executor {
   }
 
   /**
-   * A training goes on after an error of its device, on another one, from `settings.resume`; the failed run is its own to free.
+   * A training continues after an error of its device, on another one, from `settings.resume`; the failed run is its own to free.
    * @throws the error where there is no other, or where it is none of a device
    */
   async goOn(failed: TrainingRun, error: unknown, settings: RunSettings): Promise<TrainingRun> {
@@ -257,9 +257,9 @@ export class RecoveringExecutor implements Executor {
     this.#waits.end(
       new Disposed({
         place: "model",
-        expected: "a model that lives until what it computes is done",
-        got: "dispose() before that",
-        fix: "end a training by its signal, and await what is under way, then dispose the model",
+        expected: "no dispose() before the running computation ends",
+        got: "dispose()",
+        fix: "abort the training with its signal, await it, then dispose the model",
       }),
     );
     this.#executor.dispose();

@@ -24,7 +24,7 @@ export interface ScoredRows {
   readonly weights?: ArrayLike<number> | undefined;
 }
 
-/** Of softmaxCrossEntropy, whose loss is of a row as a whole. */
+/** For softmaxCrossEntropy, whose loss is per row. */
 function scoreRows(width: number, rows: ScoredRows, tallies: Tallies, member: number): void {
   const unused = new Float64Array(width);
   for (let at = 0; at < rows.targets.length; at += width) {

@@ -8,7 +8,7 @@ import { gramSide, type Matrix } from "../math/orthogonal.ts";
 
 // Floating-point operations of a training step, for the cost models of all machines.
 
-/** What an activation and its slope cost. */
+/** Cost of an activation and its slope. */
 const activationFlops = 24;
 
 /** One sample, forward, loss and backward, with what functions cost. */
@@ -27,7 +27,7 @@ export function graphFlops({ nodes }: Graph): number {
   return nodes.reduce((sum, node) => sum + ofNode(node), activationFlops * nodes.at(-1)!.width);
 }
 
-/** What makes the matrices of a member orthogonal, in one step; 0 for other optimizers. */
+/** Returns the operations that orthogonalise the matrices of a member in one step; 0 for other optimizers. */
 export function orthogonalFlops(network: AnyNetwork, optimizer: Optimizer): number {
   if (!makesOrthogonal(optimizer)) return 0;
   const ofMatrix = (matrix: Matrix): number => {

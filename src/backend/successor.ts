@@ -1,16 +1,16 @@
 import { openAgain, openInstead } from "./acquire.ts";
 import type { Device } from "./device.ts";
 
-// What takes the place of a device that was lost: one for all models that it had.
+// The successor of a lost device, shared by all of its models.
 
-/** Pauses before the tries to open a device again: a browser's GPU process and a driver take a moment to start anew. */
+/** Pauses before the tries to open a device again: a browser's GPU process and a driver take a moment to restart. */
 const pausesMs = [0, 50, 100, 200, 400, 600];
 /** Since the loss, after which the CPU takes over. */
 const mostMs = 1500;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What `opening` gives, if that is soon; a device that comes later is ended. */
+/** Resolves with the device if it opens in time; a device that opens later is disposed. */
 async function within(opening: Promise<Device | string>, ms: number): Promise<Device | string | undefined> {
   let isLate = false;
   const late = pause(ms).then(() => void (isLate = true));
@@ -32,7 +32,9 @@ async function openSame(lost: Device): Promise<Device | string> {
 }
 
 async function open(lost: Device, why: string, isSame: boolean): Promise<Device> {
-  const same = isSame ? await openSame(lost) : "";
+  const isSilentAgain = lost.isSilent && lost.isHurried; // a third silence would be as long as the second
+  const same = isSame && !isSilentAgain ? await openSame(lost) : "";
+  if (typeof same !== "string" && (lost.isSilent || lost.isHurried)) same.hurry?.();
   const reason = `${lost.name} was lost (${why})${same && `: ${same}`}`;
   const opened = typeof same === "string" ? await openInstead(lost, reason) : same;
   lost.accompany(opened);
@@ -43,7 +45,8 @@ async function open(lost: Device, why: string, isSame: boolean): Promise<Device>
 const successors = { same: new WeakMap<Device, Promise<Device>>(), other: new WeakMap<Device, Promise<Device>>() };
 
 /**
- * The device that takes the place of a lost one and ends with it: the same opened again, with pauses between the tries, else the CPU.
+ * The device that takes the place of a lost one and ends with it: the same opened again, with pauses between the tries, else the CPU; the CPU
+ * at once where the same has said nothing twice.
  * @param why it was lost, in one line
  * @param isSame false: the CPU at once
  */

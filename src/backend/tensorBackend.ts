@@ -1,4 +1,4 @@
-// What a device must be able to do for tensors. Each machine implements it once, and `tensorBackendOf` reaches it from a device.
+// Interface of a tensor backend. Each machine implements it once; `tensorBackendOf` gets it from a device.
 // Shapes, broadcasting and gradients are decided above: a backend computes on stretches of buffers.
 
 import type { BinaryName, Choice, UnaryName } from "../math/elementwise.ts";
@@ -72,7 +72,7 @@ export interface CopyOperation<Memory = unknown> {
   readonly frame?: Frame | undefined;
 }
 
-/** What becomes of many values; a kernel knows them by their index here. */
+/** Reductions; kernels use the index in this list. */
 export const reductionNames = ["sum", "max", "logSumExp"] as const;
 export type ReductionName = (typeof reductionNames)[number];
 
@@ -142,7 +142,7 @@ export interface TensorBackend<Memory = unknown> {
   /** Bytes of one buffer at most, and of a value in it. */
   readonly maxBytes: number;
   bytesPerValue(dtype: DataType): number;
-  /** What the device lacks to store values of a type; undefined where it can. */
+  /** Feature that the device lacks to store values of a type; undefined where it can store them. */
   lacks(dtype: DataType): string | undefined;
 
   /** A buffer for [...shape] values, with an entry in the device's ledger. @throws LimitExceeded where there is no memory */

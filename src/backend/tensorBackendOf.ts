@@ -7,7 +7,7 @@ import { GpuTensorBackend } from "./webgpu/tensor/tensorBackend.ts";
 wantTensors();
 
 /**
- * What computes tensors on a device; undefined for anything else. A WebGPU device gets its kernels here and not from `acquire`, so that
+ * Returns the tensor backend of a device; undefined for anything else. A WebGPU device gets its kernels here and not from `acquire`, so that
  * whoever only trains models does not load them.
  */
 export function tensorBackendOf(device: Device | undefined): TensorBackend | undefined {

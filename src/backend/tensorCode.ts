@@ -31,5 +31,5 @@ export async function loadWanted(): Promise<void> {
   if (isWanted) await load();
 }
 
-/** What computes tensors in WebAssembly; undefined while it is not loaded. */
+/** Tensor backend of WebAssembly; undefined while it is not loaded. */
 export const wasmTensorBackend = (): typeof WasmTensorBackend | undefined => backend;

@@ -1,9 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-// What tuning the products of tensors is called by users: a device measures which of its kernels is fastest for a shape.
+// Public types of matmul tuning: a device measures which of its kernels is fastest for a shape.
 
 import type { MatmulVariant } from "./webgpu/matmulVariants.ts";
 
-/** What tuning has found for products of about one shape. */
+/** Tuning result for one class of shapes. */
 export interface TunedMatmul {
   /** m x n x k x matrices, each rounded up to a power of two; n or t for either operand as it lies or transposed; types; alignment. */
   readonly bucket: string;
@@ -13,9 +13,9 @@ export interface TunedMatmul {
   readonly variant: MatmulVariant;
 }
 
-/** Where tuning keeps what it has found. Keys tell adapter and kernels; texts are read as untrusted. */
+/** Storage of tuning results. Keys name adapter and kernels; texts are read as untrusted. */
 export interface TuningCache {
-  /** What was written under a key, if anything. */
+  /** Reads the text stored under a key, if any. */
   read(key: string): Promise<string | undefined>;
   write(key: string, text: string): Promise<void>;
 }
@@ -26,7 +26,7 @@ export interface MatmulTuning {
   readonly isOn: boolean;
   /** Resolves when everything met so far has been measured and written to the cache, or when tuning has ended. */
   settled(): Promise<void>;
-  /** What is known of products of about one shape: times of the variants, and the one that is taken. */
+  /** Measurements for one class of shapes: times of the variants, and the chosen one. */
   entries(): readonly TunedMatmul[];
   /** Ends it: products are computed as they are without, nothing is held any more. May be called again. */
   dispose(): void;

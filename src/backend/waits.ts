@@ -1,5 +1,8 @@
-/** How long a GPU may say nothing: to a request for it, and to work; one that computes on the CPU is slow on a busy machine. */
-export const patienceMs = { opening: 10_000, gpu: 20_000, software: 60_000 };
+/**
+ * Timeouts for requests of a GPU and for its work; a software adapter is slow on a busy machine. `again` is for a device that was opened
+ * again after it had not answered: all tries together take at most half a minute on hardware, and a minute and a half elsewhere.
+ */
+export const patienceMs = { opening: 10_000, gpu: 20_000, software: 60_000, again: { gpu: 8000, software: 20_000 } };
 
 /** Between two looks of the watchdog. */
 const tickMs = 250;
@@ -21,7 +24,7 @@ export class Waits {
 
   /**
    * @param patienceMs default: as long as it takes
-   * @param late patience is over; the wait goes on until it is ended
+   * @param late called when patience is over; the wait continues until it is ended
    */
   until<T>(work: Promise<T>, patienceMs = Number.POSITIVE_INFINITY, late: () => void = () => {}): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -62,7 +65,7 @@ export class Waits {
 }
 
 /**
- * What a host's own function promises, or an error after `patienceMs`: for what comes before there is a device.
+ * Awaits a promise of the host, or rejects after `patienceMs`; used before there is a device.
  * @throws Error
  */
 export async function soon<T>(what: string, work: Promise<T>, patienceMs: number): Promise<T> {

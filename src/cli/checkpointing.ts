@@ -18,7 +18,7 @@ import { integer } from "./flags.ts";
 import { counted, duration } from "./numbers.ts";
 import { shellWord } from "./safeText.ts";
 
-// States of a training in files, written while it goes on: into the folder that --checkpoint names, else into the state folder of the
+// Checkpoint files of a running training: in the folder that --checkpoint names, else in the state folder of the
 // system once the run has taken half a minute.
 
 /** Of `--checkpoint`, `--every` and `--keep`. */
@@ -29,7 +29,7 @@ export interface CheckpointFlags {
   readonly keep?: number;
 }
 
-/** Where nobody asked for checkpoints. */
+/** Where nobody requested checkpoints. */
 const usualInterval = { ms: 30_000 } as const;
 const keptInFolder = 3;
 /** States of fewer parameters are written within milliseconds: nothing is trained meanwhile, so that no step beyond an interval is lost. */
@@ -52,19 +52,19 @@ export const addCheckpointOptions = (command: Command): Command =>
     .optionsGroup("Checkpoints:")
     .option(
       "--checkpoint <folder>",
-      "where the state of the run is kept (default: the system's state folder, after 30 s)",
+      "folder for checkpoints (default: the system's state folder, once a run takes 30 s)",
     )
-    .option("--no-checkpoint", "keep no state of the run")
-    .option("--every <steps or time>", "between two states: 500, or 30s (default: 30s)", every)
-    .option("--keep <count>", "states that are kept, the newest", integer("--keep", 1, 10_000))
-    .option("--resume [latest or path]", "go on with a run that was cut off, with its options");
+    .option("--no-checkpoint", "write no checkpoints")
+    .option("--every <steps or time>", "interval between checkpoints: 500 or 30s (default: 30s)", every)
+    .option("--keep <count>", "number of newest checkpoints to keep", integer("--keep", 1, 10_000))
+    .option("--resume [latest or path]", "resume an interrupted run with the options it was started with");
 
 interface Request {
-  /** Of the command line. */
+  /** Flags of the command line. */
   readonly flags: CheckpointFlags & { readonly force?: boolean };
-  /** As the user named it. */
+  /** The table as the user named it. */
   readonly table: string;
-  /** The checkpoint that the run goes on from. */
+  /** The checkpoint that the run resumes from. */
   readonly resumed: string | undefined;
   readonly command: RunCommand;
 }
@@ -91,15 +91,15 @@ export function claimCheckpoints({ flags, table, resumed, command }: Request): C
   const place = `--checkpoint ${checkpoint}`;
   const others = checkpointsIn(checkpoint).length;
   if (others > 0 && resumed === undefined && !force) {
-    const fix = "add --resume to go on with it, --force to replace it, or choose another folder";
+    const fix = "add --resume to continue it, --force to replace it, or choose another folder";
     const got = counted(others, "checkpoint");
-    throw new InvalidInput({ place, expected: "a folder without another run", got, fix });
+    throw new InvalidInput({ place, expected: "a folder without checkpoints of another run", got, fix });
   }
   try {
     makeFolder(checkpoint);
     fs.accessSync(checkpoint, fs.constants.W_OK);
   } catch (cause) {
-    const [expected, fix] = ["a folder that can be written", "choose another folder"];
+    const [expected, fix] = ["a writable folder", "choose another folder"];
     throw new InvalidInput({ place, expected, got: (cause as Error).message, fix, cause });
   }
   return { folder: checkpoint, isOwn: false };
@@ -111,7 +111,7 @@ interface Context {
   readonly place: CheckpointPlace;
   readonly command: RunCommand;
   readonly contentOf: (checkpoint: Checkpoint) => CheckpointToSave;
-  /** From this step on nothing is kept; default: everything is. */
+  /** No checkpoints are written from this step on; default: never. */
   readonly lastStep?: number;
   /** Says a line between those of the progress. */
   readonly say: (text: string) => void;
@@ -120,7 +120,7 @@ interface Context {
 /** Writes the checkpoints of one run. */
 export class Checkpointing {
   readonly #context: Context;
-  /** Tried one after the other: what cannot be written in the first goes into the next. */
+  /** Tried in order: if one cannot be written to, the next is used. */
   readonly #folders: string[];
   readonly #keep: number;
   #told: string | undefined;
@@ -145,17 +145,17 @@ export class Checkpointing {
     };
   }
 
-  /** What is said before the first step; undefined where nobody asked. */
+  /** Line of output before the first step; undefined where no checkpoints were requested. */
   get description(): string | undefined {
     const { flags, place } = this.#context;
     if (place.isOwn && flags.every === undefined) return undefined;
     const { interval } = this.option;
     const distance =
       "steps" in interval ? counted(interval.steps, "step") : duration("ms" in interval ? interval.ms : 0);
-    return `every ${distance} in ${place.folder}, the newest ${this.#keep === 1 ? "is" : `${this.#keep} are`} kept`;
+    return `every ${distance} in ${place.folder}, keeping the newest${this.#keep === 1 ? "" : ` ${this.#keep}`}`;
   }
 
-  /** What somebody types to go on; undefined where nothing has been written. */
+  /** The command line that resumes the run; undefined where nothing has been written. */
   get command(): string | undefined {
     if (this.#newest === undefined) return undefined;
     const { table, place, command } = this.#context;
@@ -174,7 +174,7 @@ export class Checkpointing {
     await this.#writing;
   }
 
-  /** What cannot be written anywhere is said, and ends no training. */
+  /** Reports a checkpoint that cannot be written anywhere; training continues. */
   #save(checkpoint: Checkpoint): Promise<void> | undefined {
     if (checkpoint.step >= (this.#context.lastStep ?? Infinity)) return undefined;
     if (checkpoint.parameters.length > atOnceFloats) return (this.#writing = this.#writeLater(checkpoint));
@@ -187,10 +187,10 @@ export class Checkpointing {
   }
 
   #tellFailure(error: unknown): void {
-    this.#tell(`checkpoints cannot be written: ${(error as Error).message}; training goes on without`);
+    this.#tell(`checkpoints cannot be written: ${(error as Error).message}; training continues without them`);
   }
 
-  /** While training goes on. */
+  /** Writes while training continues. */
   async #writeLater(checkpoint: Checkpoint): Promise<void> {
     const parts = checkpointParts(this.#context.contentOf(checkpoint));
     let first: unknown;
@@ -229,17 +229,18 @@ export class Checkpointing {
     this.#newest = file;
     const folder = path.dirname(file);
     prune(folder, this.#keep);
-    if (failure !== undefined) this.#tell(`${(failure as Error).message}; checkpoints go to ${folder}`);
-    else if (place.isOwn) this.#tell(`the run is kept in ${folder}; if it is cut off: ${this.command}`);
+    if (failure !== undefined) this.#tell(`${(failure as Error).message}; writing checkpoints to ${folder} instead`);
+    else if (place.isOwn)
+      this.#tell(`checkpoints are saved in ${folder}; to resume an interrupted run: ${this.command}`);
   }
 
-  /** Each sentence once. */
+  /** Prints each message once. */
   #tell(text: string): void {
     if (text !== this.#told) this.#context.say(text);
     this.#told = text;
   }
 
-  /** The run has ended well, and its model is saved: what nobody asked for is removed. */
+  /** The run has succeeded and its model is saved: removes checkpoints that were not requested. */
   async end(): Promise<void> {
     await this.#writing;
     const { folder, isOwn } = this.#context.place;

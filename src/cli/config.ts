@@ -22,7 +22,7 @@ export const addConfigOptions = (command: Command): Command =>
     .optionsGroup("Configuration:")
     .option(
       "--config <file>",
-      'options as JSON: { "target": "Species", "learningRate": 0.01 }; options that are typed win',
+      'options as JSON: { "target": "Species", "learningRate": 0.01 }; options on the command line take precedence',
     )
     .option("--print-config", "print all options as JSON for --config, and do nothing else");
 
@@ -105,8 +105,8 @@ function textOf(entry: ConfigEntry): string {
   if (isList(value)) return value.length === 0 ? (emptyLists[key] ?? "") : value.join(",");
   throw wrongType(
     entry,
-    "text, a number or a list",
-    `write what is typed behind the option, as ${key} of --print-config`,
+    "a string, a number or a list",
+    `write the value of the option as --print-config prints ${key}`,
   );
 }
 
@@ -155,7 +155,7 @@ async function applyConfig(command: Command): Promise<ReadonlyMap<string, string
   const file: string | undefined = command.getOptionValue("config");
   if (file === undefined) return places;
   if (file === "-" && command.args[0] === "-") {
-    const expected = "another source than the table's";
+    const expected = "a different source than the table";
     throw new InvalidInput({
       place: "--config -",
       expected,

@@ -17,7 +17,7 @@ const missed: Readonly<Record<string, string>> = {
   CloseBracketExpected: "a closing bracket ]",
   ColonExpected: "a colon between key and value",
   CommaExpected: "a comma between two entries",
-  EndOfFileExpected: "the end of the file behind the closing brace",
+  EndOfFileExpected: "the end of the file after the closing brace",
   InvalidSymbol: "text in double quotes, a number, true, false or null",
   PropertyNameExpected: "a key in double quotes",
   UnexpectedEndOfString: "a closing quote in this line",

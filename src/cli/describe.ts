@@ -46,7 +46,7 @@ function describeColumn(column: InputColumn): string {
 }
 
 function describeTarget({ target }: Preprocessing, { taskReason, otherTask }: Prepared["report"]): string[] {
-  const other = otherTask === undefined ? "" : `; --task ${otherTask} takes them ${otherNames[otherTask]}`;
+  const other = otherTask === undefined ? "" : `; --task ${otherTask} treats them ${otherNames[otherTask]}`;
   const why = `${taskReason}${other}`;
   if (target.kind === "class") return [`${target.name}: ${target.values.length} classes (${some(target.values)})`, why];
   return [...target.columns.map(describeColumn), why];
@@ -62,9 +62,7 @@ function lines(output: Output, label: string, texts: readonly string[]): void {
 function describeIgnored(ignored: Prepared["report"]["ignored"]): string[] {
   const all = ignored.map(({ name, why }) => `${name}: ${why}`);
   const more = all.length > mostColumns ? [`… ${counted(all.length - mostColumns, "more column")}`] : [];
-  const keep = ignored.some(({ canBeKept }) => canBeKept)
-    ? ["--columns names the columns to learn from all the same"]
-    : [];
+  const keep = ignored.some(({ canBeKept }) => canBeKept) ? ["pass --columns to use such columns anyway"] : [];
   return [...all.slice(0, mostColumns), ...more, ...keep];
 }
 
@@ -83,10 +81,7 @@ export function describeData(output: Output, table: Table, prepared: Prepared, s
   lines(output, "from", [...inputs.slice(0, mostColumns), ...more]);
   lines(output, "ignored", describeIgnored(report.ignored));
   lines(output, "note", report.notes);
-  output.info(
-    "split",
-    `${counted(trainingRows, "row")} to learn from, ${grouped(validationRows)} held out (seed ${seed})`,
-  );
+  output.info("split", `${counted(trainingRows, "training row")}, ${grouped(validationRows)} held out (seed ${seed})`);
 }
 
 /** Dense layers, or of a network with others its parameters, and how many parameters each has. */
@@ -118,7 +113,7 @@ export function describePlan(output: Output, plan: PlanReport, isVerbose = false
 
 export function verificationLines({ deviation, bound, passed, conclusive, worst, reason }: Verification): string[] {
   const outcome = `${passed ? "within" : "ABOVE"} the bound ${bound.toExponential(2)}`;
-  const what = conclusive ? "largest deviation" : "one step more: largest deviation";
+  const what = conclusive ? "largest deviation" : "one more step: largest deviation";
   const scale = conclusive ? "relative to the largest parameter" : "of gradients and update, relative to the largest";
   return [
     `${what} ${deviation.toExponential(2)} ${outcome} (${scale})`,

@@ -34,7 +34,7 @@ function advice({ kind }: Device, platform: string): string[] {
   if (kind === "gpu") return [];
   const driver: Record<string, string> = {
     linux: "a Vulkan driver: NVIDIA's own, or for AMD and Intel apt-get install mesa-vulkan-drivers libvulkan1",
-    win32: "the newest graphics driver of the maker of your GPU",
+    win32: "the newest graphics driver from your GPU's vendor",
     darwin: "nothing: Metal is part of macOS, unless this is a virtual machine",
   };
   const lines = [`for a hardware GPU: ${driver[platform] ?? "a Vulkan driver"}`];
@@ -46,9 +46,9 @@ function advice({ kind }: Device, platform: string): string[] {
 function showDevice(output: Output, device: Device): void {
   const { adapter, limits, features } = device.details();
   output.result("device", `${device.name} (${device.kind})`);
-  if (device.fallbackReason !== undefined) output.result("why", device.fallbackReason);
+  if (device.fallbackReason !== undefined) output.result("reason", device.fallbackReason);
   output.result("system", `Node ${process.versions.node}, ${process.platform} ${process.arch}`);
-  for (const [key, value] of Object.entries(adapter)) output.result("adapter", `${key}: ${value || "not told"}`);
+  for (const [key, value] of Object.entries(adapter)) output.result("adapter", `${key}: ${value || "not reported"}`);
   for (const [key, value] of Object.entries(limits)) output.result("limit", `${key.padEnd(42)} ${grouped(value)}`);
   if (features.length > 0) output.result("features", features.join(", "));
 }
@@ -79,7 +79,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
   try {
     showDevice(output, device);
     const plan = await planSmallest(device);
-    output.result("plan", `of a network 2-2-2-1, a row per step: ${plan.strategy}: ${plan.reason}`);
+    output.result("plan", `network 2-2-2-1, one row per step: ${plan.strategy}: ${plan.reason}`);
     const test = await working(output, "testing the device against the CPU", () => selfTest(device));
     showChecks(output, test);
     const install = advice(device, process.platform);
@@ -105,7 +105,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
 export function addDoctorCommand(program: Command): void {
   program
     .command("doctor")
-    .summary("show the device, test it against the CPU, and say what to install")
+    .summary("show the device, compare its results with the CPU, and say what to install")
     .description(examples.trim())
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
     .option("--json", "print one JSON object instead of text")

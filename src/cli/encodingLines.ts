@@ -14,7 +14,7 @@ export function encodingLines({
   const lines = [...notes];
   for (const [own, what] of [
     [filled, "filled as in training"],
-    [withoutCategory, "taken as none of the categories, as unseen values are"],
+    [withoutCategory, "encoded as no category, like unseen values"],
   ] as const) {
     if (own.length === 0) continue;
     const cells = own.reduce((sum, column) => sum + column.cells, 0);
@@ -25,11 +25,11 @@ export function encodingLines({
   for (const { place, value, cells } of unseen.slice(0, most)) {
     const times = cells > 1 ? `, and in ${counted(cells - 1, "more cell")}` : "";
     lines.push(
-      `${place}: ${JSON.stringify(value.slice(0, 60))} was not seen in training and counts as none of the categories${times}`,
+      `${place}: ${JSON.stringify(value.slice(0, 60))} was not seen in training and is encoded as no category${times}`,
     );
   }
   const more = unseenCount - most;
   if (more > 0) lines.push(`${counted(more, "more value")} ${more === 1 ? "was" : "were"} not seen in training`);
-  if (unseen.length > 0) lines.push("--strict makes values that were not seen in training an error");
+  if (unseen.length > 0) lines.push("pass --strict to make unseen values an error");
   return lines;
 }

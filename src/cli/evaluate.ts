@@ -53,13 +53,13 @@ export function addEvaluateCommand(program: Command): void {
   const command = program
     .command("evaluate")
     .argument("<model>", "file that thalweg train wrote")
-    .argument("<file>", "table with the columns and the target of the training, or - for stdin")
-    .summary("score a model on rows whose target is known")
+    .argument("<file>", "table with the training columns and the target, or - for stdin")
+    .summary("evaluate a model on rows with known targets")
     .usage("MODEL FILE [options]")
     .description(examples.trim());
   addMetricsOption(addReadOptions(command))
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
-    .option("--strict", "a category that was not seen in training is an error")
+    .option("--strict", "fail on categories that were not seen in training")
     .option("--json", "print one JSON object instead of text")
     .option("--quiet", "print the result only")
     .action(evaluate);

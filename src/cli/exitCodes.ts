@@ -4,15 +4,15 @@ import { faultInOptions } from "./optionNames.ts";
 /** Exit codes and what they mean, as `--help` and the README list them. */
 export const exitCodes = {
   ok: [0, "done"],
-  failed: [1, "failed: a check did not pass, or the system refused something"],
-  wrongUse: [2, "wrong use: an unknown option or a value out of range"],
-  badFile: [3, "a data, model or configuration file that cannot be used"],
-  noDevice: [4, "the device that was asked for does not exist here"],
-  gpuLost: [5, "the GPU, or a thread of the CPU, was lost"],
-  diverged: [6, "training diverged: a value was not finite"],
+  failed: [1, "failed: a check did not pass, or the operating system reported an error"],
+  wrongUse: [2, "usage error: an unknown option or a value out of range"],
+  badFile: [3, "an unusable data, model or configuration file"],
+  noDevice: [4, "the requested device is not available"],
+  gpuLost: [5, "the GPU or a CPU thread was lost"],
+  diverged: [6, "training diverged: NaN or infinity"],
   hungUp: [129, "the terminal was closed (SIGHUP); training saves its model first"],
   interrupted: [130, "interrupted by Ctrl-C; training saves its model first"],
-  terminated: [143, "ended by SIGTERM; training saves its model first"],
+  terminated: [143, "terminated by SIGTERM; training saves its model first"],
 } as const satisfies Record<string, readonly [number, string]>;
 
 const byErrorCode: Readonly<Record<string, number>> = {

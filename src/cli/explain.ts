@@ -21,8 +21,8 @@ const examples = `Examples:
   thalweg explain --model xor.safetensors --input 1,0.5 --target 0
 `;
 const notes = `
-Without --model it explains the worked example, a network 2-2-2-1 of sigmoids. --input and --target are the numbers that
-the network sees: standardised, categories as 0 and 1, or the number of the category where it has an embedding. The step is plain gradient descent.
+Without --model it explains the worked example: a 2-2-2-1 network with sigmoid activations. --input and --target are the numbers that
+the network gets: standardised values, one-hot categories, or category indices for embeddings. The step is plain gradient descent.
 `;
 
 const formats = ["text", "markdown", "tex", "mathml", "csv"] as const;
@@ -99,7 +99,7 @@ async function explain(flags: ExplainFlags): Promise<void> {
 export function addExplainCommand(program: Command): void {
   program
     .command("explain")
-    .summary("write out one training step: every formula, with its numbers")
+    .summary("print one training step: every formula with its numbers")
     .description(examples.trim())
     .option("--model <file>", "file that thalweg train wrote (default: the worked example)")
     .option("--input <numbers>", "one row of inputs", numberList("--input"))

@@ -15,13 +15,13 @@ const examples = `Examples:
   thalweg export brdf.safetensors --to wgsl --name brdf
 `;
 const notes = `
-What is written needs nothing of thalweg:
-  js    a module: predict(x), and predictRow({ column: value }) of a model that thalweg train wrote
+The exported file does not need thalweg:
+  js    a module: predict(x), and predictRow({ column: value }) for models from thalweg train
   c     void NAME(const float x[], float y[])
   wgsl  fn NAME(x: array<f32, …>) -> array<f32, …>, to paste into a shader
-  html  a page with a form, which works without a network
-  onnx  for ONNX Runtime and whatever else reads ONNX
-It answers as thalweg predict does: probabilities of classes, else outputs; of js and html in the units of the table.
+  html  a page with a form, which works offline
+  onnx  for ONNX Runtime and other ONNX readers
+Results match thalweg predict: class probabilities or outputs; js and html use the units of the table.
 `;
 
 interface ExportFlags {
@@ -53,7 +53,7 @@ function formOf({ to, output }: ExportFlags): ModuleForm {
 function bufferPlace(text: string): BufferPlace {
   const [, group, binding] = /^\s*(\d{1,3})\s*,\s*(\d{1,3})\s*$/.exec(text) ?? [];
   if (group !== undefined && binding !== undefined) return { group: Number(group), binding: Number(binding) };
-  const expected = "the group and the binding of a storage buffer";
+  const expected = "group and binding of a storage buffer";
   throw new InvalidInput({ place: "--weights", expected, got: JSON.stringify(text), fix: "write it like 0,1" });
 }
 
@@ -63,7 +63,7 @@ async function run(modelFile: string, flags: ExportFlags): Promise<void> {
   const { output: target, force = false } = flags;
   if (target === undefined && to === "onnx" && (process.stdout.isTTY || flags.json)) {
     const fix = "pass --output model.onnx";
-    throw new InvalidInput({ place: "--output", expected: "a file for the bytes of ONNX", got: "none", fix });
+    throw new InvalidInput({ place: "--output", expected: "a file, since ONNX is binary", got: "none", fix });
   }
   const file =
     target === undefined
@@ -94,19 +94,19 @@ export function addExportCommand(program: Command): void {
   program
     .command("export")
     .argument("<model>", "file that thalweg train wrote")
-    .summary("write a model as JavaScript, C, WGSL, a page or ONNX")
+    .summary("export a model as JavaScript, C, WGSL, HTML or ONNX")
     .usage("MODEL --to FORM [options]")
     .description(examples.trim())
     .option(
       "--to <form>",
-      `${moduleForms.join(", ")} (default: what the name of --output ends in)`,
+      `${moduleForms.join(", ")} (default: from the extension of --output)`,
       name("--to", moduleForms),
     )
-    .option("--output <file>", "where it goes (default: stdout)")
-    .option("--name <name>", "what the function of c and wgsl is called (default: network)")
-    .option("--member <number>", "which network of a model of several, from 0", integer("--member", 0))
-    .option("--weights <group,binding>", "of wgsl: the parameters are read from a storage buffer there", bufferPlace)
-    .option("--force", "replace the file without keeping the old one as .bak")
+    .option("--output <file>", "output file (default: stdout)")
+    .option("--name <name>", "function name in c and wgsl (default: network)")
+    .option("--member <number>", "member to export, counted from 0", integer("--member", 0))
+    .option("--weights <group,binding>", "for wgsl: read the parameters from this storage buffer", bufferPlace)
+    .option("--force", "replace an existing file without keeping a .bak copy")
     .option("--json", "print one JSON object instead of text")
     .option("--quiet", "print the result only")
     .addHelpText("after", notes)

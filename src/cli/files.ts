@@ -10,7 +10,7 @@ import { isSameFile } from "./outputFile.ts";
 import { working } from "./work.ts";
 
 /** Layouts of tables that are read. */
-export const layouts = "CSV, TSV, JSON, NDJSON, ARFF or libsvm";
+export const layouts = "CSV, TSV, JSON, NDJSON, ARFF, libsvm, Parquet, Arrow, NumPy or IDX";
 
 /** Text of more than this does not fit a string of V8. */
 const maxFileBytes = 500_000_000;
@@ -22,7 +22,7 @@ function unreadable(place: string, expected: string, cause: NodeJS.ErrnoExceptio
     ["EACCES", "no permission to read it"],
   ]);
   const got = reasons.get(cause.code ?? "") ?? cause.message;
-  const fix = /^https?:/.test(place) ? "download it first: thalweg reads files only" : "check the path";
+  const fix = /^https?:/.test(place) ? "download it first: thalweg reads local files only" : "check the path";
   return new BadFile({ place, expected, got, fix, cause });
 }
 
@@ -44,8 +44,8 @@ async function readPipe(file: string): Promise<Uint8Array> {
 /** `> table.csv` has emptied the table before the command starts, `>> table.csv` adds the result to it. */
 function requireNotStdout(file: string): void {
   if (!isSameFile(file === "-" ? 0 : file, 1)) return;
-  const expected = "another file than the one that stdout goes to";
-  const fix = "redirect to another file; > has emptied this one before thalweg was started";
+  const expected = "a file other than the one stdout is redirected to";
+  const fix = "redirect to another file; the shell's > has already emptied this one";
   throw new InvalidInput({ place: placeOf(file), expected, got: "the same file", fix });
 }
 

@@ -73,7 +73,7 @@ export const integerList =
     throw fault(flag, `up to ${most} whole numbers separated by commas`, text, "write it like 1000 or 1000,10");
   };
 
-/** Case, `-`, `_` and spaces do not tell names apart. */
+/** Names are compared without case, `-`, `_` and spaces. */
 export const folded = (text: string): string => text.toLowerCase().replaceAll(/[-_ ]/g, "");
 
 /** What other libraries call our names. */

@@ -18,11 +18,11 @@ import { judgingFlagsOf, type StoppingFlags } from "./stopping.ts";
 import type { TrainFlags } from "./trainFlags.ts";
 import type { Session } from "./training.ts";
 
-// `--folds`: how good models like the one that is trained are on rows that they have not seen.
+// `--folds`: estimates the score on unseen rows by cross-validation.
 
 export const addFoldOptions = (
   command: Command,
-  then = "cross-validate: hold out one of so many parts of the rows in turn, and then train the model on all rows",
+  then = "k-fold cross-validation: train once per fold with that fold held out, then train the model on all rows",
 ): Command => command.option("--folds <count>", then, integer("--folds", 2));
 
 interface FoldFlags extends StoppingFlags {
@@ -30,17 +30,17 @@ interface FoldFlags extends StoppingFlags {
   readonly mixup?: unknown;
 }
 
-/** Flags with which no rows are held out but those of folds. @throws InvalidInput where that leaves nothing to judge by */
+/** Flags for `--folds`: no rows are held out except the folds. @throws InvalidInput where that leaves nothing to judge by */
 export function withFolds<Flags extends FoldFlags>(flags: Flags): Flags {
   if (flags.folds === undefined) return flags;
   if (flags.mixup !== undefined) {
-    const expected = "no --mixup beside it: rows that are held out would be mixed with others";
-    throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "leave one of them out" });
+    const expected = "no --mixup with it: held-out rows would be mixed with training rows";
+    throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "remove one of them" });
   }
   const [judging] = judgingFlagsOf(flags);
   if (judging === undefined) return { ...flags, validation: 0 };
-  const expected = `no ${judging} beside it: the model is trained on all rows, and none are left to judge it by`;
-  throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "leave one of them out" });
+  const expected = `no ${judging} with it: the final model is trained on all rows, so no validation rows are left`;
+  throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "remove one of them" });
 }
 
 /** A number over the folds. */
@@ -89,7 +89,7 @@ function scoresOf(
 
 const show = (value: number): string => short(value);
 
-/** What is told of the table's scores, the metrics that were asked for, and the loss. */
+/** What is told of the table's scores, the metrics that were requested, and the loss. */
 function measuresOf(scores: readonly PredictionScore[], { settings }: CrossValidation): Measured[] {
   const { loss, metrics } = settings[0]!;
   const asked = Object.entries(metrics).map(([name, own]) => measured(name, Array.from(own!.values), show));
@@ -114,19 +114,19 @@ function measuresOf(scores: readonly PredictionScore[], { settings }: CrossValid
 
 /** What a checkpoint of a run with folds says of them. */
 export interface FoldStage {
-  /** The trainings of the cross-validation go on. */
+  /** Checkpoint from which the cross-validation resumes. */
   readonly phase?: "folds";
   /** Its outcome, once it has ended: the model is trained on all rows. */
   readonly crossValidation?: unknown;
 }
 
-/** Whether a run was cut off while it was cross-validated. */
+/** Whether a run was interrupted while it was cross-validated. */
 export const isInFolds = (saved: SavedCheckpoint | undefined): boolean => saved?.run["phase"] === "folds";
 
 /** Where a cross-validation keeps its state, and shows how it goes. */
 interface Watched extends Pick<Session, "interrupts" | "checkpointing"> {
   readonly view: ProgressView;
-  /** That of the run that goes on. */
+  /** The checkpoint of the resumed run. */
   readonly resume: Checkpoint | undefined;
 }
 
@@ -137,7 +137,7 @@ export async function validateFolds(
   { view, interrupts, checkpointing, resume }: Watched,
   validate: (shown: ShownOptions) => Promise<CrossValidation>,
 ): Promise<CrossValidation> {
-  const hint = (): string | undefined => checkpointing?.command && `to go on: ${checkpointing.command}`;
+  const hint = (): string | undefined => checkpointing?.command && `to resume: ${checkpointing.command}`;
   const signal = interrupts.begin(hint);
   try {
     return await validate({
@@ -149,14 +149,14 @@ export async function validateFolds(
   } catch (error) {
     if (!signal.aborted) throw error;
     await checkpointing?.settled();
-    const where = ["interrupted in cross-validation, before a model was trained", hint()];
+    const where = ["interrupted during cross-validation, before a model was trained", hint()];
     throw new Stop(where.filter((part) => part !== undefined).join("; "), interrupts.exitCode);
   } finally {
     view.end();
   }
 }
 
-/** Cross-validates, and tells mean and deviation of every metric. @returns what --json tells of it */
+/** Cross-validates, and prints mean and deviation of every metric. @returns the part of the --json record */
 export async function tellFolds(session: Session<TrainFlags>, asked: MetricOptions, resume?: Checkpoint) {
   const { flags, model, prepared, options, output } = session;
   const { folds, members, initializer } = flags;
@@ -184,9 +184,9 @@ export async function tellFolds(session: Session<TrainFlags>, asked: MetricOptio
   const measures = measuresOf(scoresOf(session, validated), validated);
   for (const [at, { name, mean, deviation, format }] of measures.entries())
     output.result(at === 0 ? "folds" : "", `${name} ${format(mean)} ± ${format(deviation)}`);
-  const of = `mean ± deviation of ${counted(folds! * members, "model")}, each on rows that it has not seen`;
-  output.result("", `${of}; columns were prepared by all rows`);
-  if (validated.diverged > 0) output.result("", `${validated.diverged} of them diverged`);
+  const of = `mean ± deviation of ${counted(folds! * members, "model")}, each scored on its held-out fold`;
+  output.result("", `${of}; preprocessing was fitted on all rows`);
+  if (validated.diverged > 0) output.result("", `${validated.diverged} of these models diverged`);
   const metrics = Object.fromEntries(measures.map(({ name, mean, deviation }) => [name, { mean, deviation }]));
   return { folds: folds!, trainingRows: validated.trainingRows, diverged: validated.diverged, metrics };
 }

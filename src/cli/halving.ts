@@ -5,7 +5,7 @@ import { integer } from "./flags.ts";
 import { counted, grouped } from "./numbers.ts";
 import type { StoppingFlags } from "./stopping.ts";
 
-// Successive halving and Hyperband on the command line: options, what they ask for, and what is told of them.
+// Successive halving and Hyperband on the command line: flags, options and report.
 
 export interface HalvingFlags {
   /** The factor; true: the usual one. */
@@ -18,21 +18,21 @@ export const addHalvingOptions = (command: Command): Command =>
   command
     .option(
       "--halving [factor]",
-      "compare the networks at rungs by the rows held out: the best 1 / factor go on, the others stop (factor: 3)",
+      "successive halving: at each rung keep the best 1 / factor of the networks by held-out loss (or --monitor) and stop the others (default factor: 3)",
       integer("--halving", 2, 2 ** 20),
     )
     .option(
       "--hyperband [factor]",
-      "the same in brackets, each of which begins at a later rung; without --members as many networks as Hyperband has",
+      "Hyperband: several halving brackets, each with a later first rung; without --members it chooses the number of networks",
       integer("--hyperband", 2, 2 ** 20),
     )
     .option(
       "--min-epochs <count>",
-      "before the first rung of --halving or --hyperband (default: 1)",
+      "epochs before the first rung of --halving or --hyperband (default: 1)",
       integer("--min-epochs", 1, 2 ** 32),
     );
 
-/** The flag that asks for it. */
+/** The given flag. */
 const flagOf = ({ halving, hyperband }: HalvingFlags): "--halving" | "--hyperband" | undefined =>
   halving === undefined ? (hyperband === undefined ? undefined : "--hyperband") : "--halving";
 
@@ -41,13 +41,13 @@ const factorOf = ({ halving, hyperband }: HalvingFlags): number => {
   return typeof factor === "number" ? factor : 3;
 };
 
-/** Networks where neither their number nor lists say how many; undefined: the usual number. */
+/** Number of networks where neither --members nor lists give it; undefined: the default. */
 export const hyperbandNetworks = (flags: HalvingFlags & { readonly epochs: number }): number | undefined =>
   flags.hyperband === undefined
     ? undefined
     : Math.max(2, hyperbandMembers(Math.max(1, flags.epochs / (flags.minEpochs ?? 1)), factorOf(flags)));
 
-/** Other options that it may meet. */
+/** Other options that it must not be combined with. */
 interface BesideHalving extends HalvingFlags, StoppingFlags {
   readonly epochs: number;
   readonly folds?: number;
@@ -58,14 +58,14 @@ function refuse(place: string, expected: string, got: string, fix: string): neve
   throw new InvalidInput({ place, expected, got, fix });
 }
 
-/** @throws InvalidInput where options are given that do not go with it */
+/** @throws InvalidInput where incompatible options are given */
 function requireAlone(flag: string, { folds, optimizer }: BesideHalving): void {
   const refuseBeside = (other: string, why = ""): never =>
-    refuse(flag, `no ${other} beside it${why}`, "both", "leave one of them out");
+    refuse(flag, `no ${other} with it${why}`, "both", "remove one of them");
   if (optimizer === "lbfgs")
-    refuseBeside("--optimizer lbfgs", ": it would compare networks whose line searches are at a trial");
+    refuseBeside("--optimizer lbfgs", ": it would compare networks in the middle of a line search");
   if (folds !== undefined)
-    refuseBeside("--folds", ": networks are compared on the rows held out, of which folds leave none");
+    refuseBeside("--folds", ": halving compares networks on held-out rows, and cross-validation uses all rows");
 }
 
 /**
@@ -80,19 +80,19 @@ export function halvingOf(
   const flag = flagOf(flags);
   if (flag === undefined) {
     if (minEpochs === undefined) return undefined;
-    const expected = "--halving or --hyperband beside it: the epochs before their first rung";
+    const expected = "--halving or --hyperband with it: it sets the epochs before their first rung";
     return refuse("--min-epochs", expected, "neither", "add --halving");
   }
   if (halving !== undefined && hyperband !== undefined)
-    refuse("--halving", "no --hyperband beside it", "both", "leave one of them out");
+    refuse("--halving", "no --hyperband with it", "both", "remove one of them");
   requireAlone(flag, flags);
   if (!validation) {
-    const fix = `leave --validation at its default, or ${flag} out`;
-    return refuse(flag, "rows that are held out", "--validation 0", fix);
+    const fix = `remove --validation 0 or ${flag}`;
+    return refuse(flag, "held-out rows", "--validation 0", fix);
   }
   const factor = factorOf(flags);
   if (epochs < factor * (minEpochs ?? 1)) {
-    const expected = `at least ${grouped(factor * (minEpochs ?? 1))} epochs, the factor times those before the first rung`;
+    const expected = `at least ${grouped(factor * (minEpochs ?? 1))} epochs: factor × epochs before the first rung`;
     refuse(flag, expected, `--epochs ${epochs}`, "train for more --epochs");
   }
   const rule: Halving = {
@@ -106,8 +106,8 @@ export function halvingOf(
 
 /** One sentence of what is going to be done: `the best third of the networks goes on from each rung (factor 3)`. */
 export function describeHalving({ factor = 3, hyperband = false, minEpochs = 1, metric = "loss" }: Halving): string {
-  const how = `the best 1 / ${factor} by held-out ${metric} go on from each rung, the first after ${counted(minEpochs, "epoch")} or more`;
-  return hyperband ? `Hyperband: ${how}, in brackets that begin later and later` : how;
+  const how = `each rung keeps the best 1 / ${factor} by held-out ${metric}; the first rung is after at least ${counted(minEpochs, "epoch")}`;
+  return hyperband ? `Hyperband: ${how}, and later in each further bracket` : how;
 }
 
 /** `27 networks to 9 after epoch 2, 9 to 3 after epoch 6`, a line for each bracket. */
@@ -126,13 +126,13 @@ export function halvingLines({ rungs, bracketOf }: HalvingResult, perEpoch: numb
   });
 }
 
-/** Number of the rung, from 1, of its bracket from which each network did not go on, [members]; −1 where it went on. */
+/** Number of the rung, from 1 within its bracket, at which each network stopped, [members]; −1 where it continued. */
 export const rungsLeft = ({ rungs, bracketOf, stoppedSteps }: HalvingResult): Float64Array =>
   stoppedSteps.map((stopped, member) => {
     const own = rungs.filter(({ bracket }) => bracket === bracketOf[member]);
     return stopped < 0 ? -1 : own.findIndex(({ step }) => step === stopped) + 1;
   });
 
-/** How far each network came, [members]: the step of the rung at which it left; infinite where it went on. */
+/** How far each network came, [members]: the step of the rung at which it left; infinite where it continued. */
 export const reachOf = (halving: HalvingResult | undefined): Float64Array | undefined =>
   halving?.stoppedSteps.map((stopped) => (stopped < 0 ? Infinity : stopped));

@@ -75,7 +75,7 @@ export class HistoryFile {
   readonly file: OutputFile;
   readonly #format: Format;
   readonly #epochs: number;
-  /** The last event that was told: of a run that is cut off it is no entry of the history. */
+  /** The last event that was told: of a run that is interrupted it is no entry of the history. */
   #last: Progress | undefined;
 
   /** @throws InvalidInput where the file cannot be written, or has another ending */
@@ -113,7 +113,7 @@ export class HistoryFile {
     return historyPicture(points, lossName);
   }
 
-  /** @returns what to tell of it */
+  /** @returns the line to print */
   async write(
     lossName: string,
     { history, isFinished }: { readonly history: History | undefined; readonly isFinished: boolean },

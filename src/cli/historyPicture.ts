@@ -11,7 +11,7 @@ export interface HistoryPoint {
   readonly loss: number;
   readonly validationLoss?: number;
   readonly validationAccuracy?: number;
-  /** Metrics that were asked for, by name. */
+  /** Metrics that were requested, by name. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Of the step before. */
   readonly learningRate: number;

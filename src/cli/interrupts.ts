@@ -42,7 +42,7 @@ export function createInterrupts(): Interrupts {
     try {
       return rescueWork();
     } catch (error) {
-      return `nothing could be saved: ${error instanceof Error ? error.message : String(error)}`;
+      return `saving failed: ${error instanceof Error ? error.message : String(error)}`;
     }
   };
   process.on("SIGINT", () => interrupt(exitCodes.interrupted[0]));

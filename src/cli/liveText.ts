@@ -29,7 +29,7 @@ function toStart(): string {
 const clearLine = "\u001b[K";
 const clearBelow = "\u001b[J";
 
-/** After Ctrl-Z and `fg` the shell has written below the lines: they begin anew. */
+/** After Ctrl-Z and `fg` the shell has written below the lines: they start over. */
 function watchStops(): void {
   if (watchesStops || process.platform === "win32") return;
   process.on("SIGCONT", () => {

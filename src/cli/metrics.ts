@@ -4,7 +4,7 @@ import type { MetricOptions } from "../node.ts";
 import { folded, list } from "./flags.ts";
 import { monitoredOf, type StoppingFlags } from "./stopping.ts";
 
-/** Names as people write them, `roc-auc`, become ours; who knows the task tells of those that are none. */
+/** Converts names as people write them, `roc-auc`, to metric names; unknown names are reported later, where the task is known. */
 const metrics = (text: string): MetricName[] =>
   list("--metrics")(text).map(
     (name) => metricNames.find((known) => folded(known) === folded(name)) ?? (name as MetricName),
@@ -13,7 +13,7 @@ const metrics = (text: string): MetricName[] =>
 export function addMetricsOption(command: Command): Command {
   return command.option(
     "--metrics <names>",
-    `scores beside the usual ones: ${metricNames.join(", ")}, top3 (those that fit the target)`,
+    `additional scores: ${metricNames.join(", ")}, top3 (those that fit the target)`,
     metrics,
   );
 }

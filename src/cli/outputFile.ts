@@ -14,7 +14,7 @@ import type { Output } from "./output.ts";
 
 /** A file that an option names, found fit to be written. */
 export interface OutputFile {
-  /** As the user named it. */
+  /** The table as the user named it. */
   readonly path: string;
   /** What it holds now, where it is one of ours: "a model, 10-16-3". */
   readonly old: string | undefined;
@@ -139,14 +139,13 @@ function requireOther({ file, inputs, others = [] }: Claim, place: string): void
   for (const input of inputs) {
     if (!isSameFile(file, input === "-" ? stdin : input)) continue;
     const isSameName = path.resolve(file) === path.resolve(input);
-    throw refusal(place, "another file than the one that is read", isSameName ? "the same file" : `${input} itself`);
+    throw refusal(place, "a file other than the input", isSameName ? "the same file" : `${input} itself`);
   }
   for (const other of others) {
-    if (isSameTarget(file, other.path)) throw refusal(place, "another file than the model's", "the same");
+    if (isSameTarget(file, other.path)) throw refusal(place, "a file other than the model", "the same");
   }
   for (const [stream, name] of streams) {
-    if (isSameFile(file, stream))
-      throw refusal(place, `another file than the one that ${name} goes to`, "the same file");
+    if (isSameFile(file, stream)) throw refusal(place, `a file other than the one for ${name}`, "the same file");
   }
 }
 
@@ -227,7 +226,7 @@ function rescue(file: string, bytes: Uint8Array): string {
       // the next one may take it
     }
   }
-  return "no other place takes it either";
+  return "it could not be written elsewhere either";
 }
 
 /**

@@ -21,7 +21,7 @@ type Name = keyof typeof settings;
 const names = Object.keys(settings) as readonly Name[];
 const words = { "threshold-mode": ["rel", "abs"], mode: ["min", "max"] } as const;
 
-/** What is asked for, as it was written. */
+/** What is requested, as it was written. */
 export interface PlateauFlag {
   readonly text: string;
   readonly options: ReduceOnPlateau;

@@ -24,9 +24,9 @@ const examples = `Examples:
   cat new.json | thalweg predict penguins.safetensors - --json
 `;
 const notes = `
-One line per row of FILE, in its order; missing cells are filled with the median or the most frequent value of training.
-A category that was not seen in training counts as none, with a warning. Classes come with a probability each, numbers in
-the units of the training table. A model of several members gives the mean over them.
+One line per row of FILE, in the same order; missing cells are filled with the training median or most frequent value.
+Unseen categories are encoded as no category, with a warning. Classes come with probabilities, numbers in
+the units of the training table. A model with several members predicts their mean.
 `;
 
 /** Seven digits are all that float32 has. */
@@ -100,13 +100,13 @@ export function addPredictCommand(program: Command): void {
   const command = program
     .command("predict")
     .argument("<model>", "file that thalweg train wrote")
-    .argument("<file>", "table with the columns the model was trained on, or - for stdin")
-    .summary("predict the target of new rows, as CSV")
+    .argument("<file>", "table with the training columns, or - for stdin")
+    .summary("predict the target for new rows, as CSV")
     .usage("MODEL FILE [options]")
     .description(examples.trim());
   addReadOptions(command)
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
-    .option("--strict", "a category that was not seen in training is an error")
+    .option("--strict", "fail on categories that were not seen in training")
     .option("--json", "print one JSON object instead of CSV")
     .option("--quiet", "print the result only")
     .addHelpText("after", notes)

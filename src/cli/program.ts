@@ -12,7 +12,7 @@ import { addPredictCommand } from "./predict.ts";
 import { addSweepCommand } from "./sweepCommand.ts";
 import { addTrainCommand } from "./trainCommand.ts";
 
-const description = `Trains dense neural networks on any GPU that WebGPU reaches.
+const description = `Trains dense neural networks on the GPU (WebGPU) or the CPU (WebAssembly).
 
 Examples:
   thalweg train penguins.json --target Species
@@ -24,7 +24,7 @@ const notes = `
 Exit codes:
 ${codeLines.join("\n")}
 
-stdout is the result, all else goes to stderr. NO_COLOR and FORCE_COLOR are respected.
+Results go to stdout, everything else to stderr. NO_COLOR and FORCE_COLOR are respected.
 `;
 
 /** The command line: parse it with `parseAsync`, which throws instead of leaving the process. */

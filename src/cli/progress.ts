@@ -9,7 +9,7 @@ import { isLive } from "./work.ts";
 
 /** Shows a training while it runs. */
 export interface ProgressView {
-  /** How often the training should tell. */
+  /** How often the training should report. */
   readonly logInterval: LogInterval;
   show(progress: Progress): void;
   /** Leaves the last line standing. */

@@ -45,19 +45,19 @@ const separatorNames = new Map([
 function decimal(text: string): NonNullable<ReadFlags["decimal"]> {
   const found = decimalNames.get(text as ".");
   if (found) return found;
-  throw fault("--decimal", '"." or ","', text, "pass the character in front of the fraction");
+  throw fault("--decimal", '"." or ","', text, "pass the decimal mark");
 }
 
 function thousands(text: string): NonNullable<ReadFlags["thousands"]> {
   const found = thousandsNames.get(text as ".");
   if (found !== undefined) return found;
-  throw fault("--thousands", `",", ".", space, "'", "_" or none`, text, "pass the character between groups of digits");
+  throw fault("--thousands", `",", ".", space, "'", "_" or none`, text, "pass the thousands separator");
 }
 
 function separator(text: string): string {
   const found = separatorNames.get(text) ?? text;
   if (found.length === 1 && !/["\r\n]/.test(found)) return found;
-  throw fault("--separator", "one character, tab or blank", text, 'pass the character between cells, such as ";"');
+  throw fault("--separator", "one character, tab or blank", text, 'pass the separator, such as ";"');
 }
 
 /** An empty list means that only empty cells are missing. */
@@ -65,21 +65,25 @@ const missing = (text: string): string[] => (text.trim() === "" ? [] : list("--m
 
 export function addReadOptions(command: Command): Command {
   return command
-    .option("--separator <character>", "between cells; tab, blank for any number of spaces (default: found)", separator)
+    .option(
+      "--separator <character>",
+      "cell separator; tab, or blank for any number of spaces (default: detected)",
+      separator,
+    )
     .option(
       "--header <yes|no>",
-      "whether the first line holds column names (default: found)",
+      "whether the first line holds column names (default: detected)",
       name("--header", ["yes", "no", "auto"]),
     )
-    .option("--decimal <character>", "in front of the fraction of numbers: . or , (default: by column)", decimal)
+    .option("--decimal <character>", "decimal mark of numbers: . or , (default: detected per column)", decimal)
     .option(
       "--thousands <character>",
-      "between groups of digits: , . space ' _ or none (default: by column)",
+      "thousands separator: , . space ' _ or none (default: detected per column)",
       thousands,
     )
     .option(
       "--missing <words>",
-      'cells that are missing values, like "?,NA"; "default,-999" adds to the usual words (default: these)',
+      'words that mean a missing value, like "?,NA"; "default,-999" adds to the built-in list',
       missing,
     );
 }

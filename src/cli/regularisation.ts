@@ -36,27 +36,23 @@ export function addRegularisationOptions(command: Command): Command {
     .optionsGroup("Regularisation:")
     .option(
       "--class-weights <weights>",
-      "balanced: classes count alike, however many rows they have; or a number for each class, in the order of the output",
+      "balanced: weight classes inversely to their number of rows; or one number per class, in output order",
       classWeights,
     )
     .option(
       "--label-smoothing <share>",
-      "of a cross entropy: share of each target that all classes have in common, 0.1 for example",
+      "for cross entropy: share of each target spread over all classes, for example 0.1",
       number("--label-smoothing"),
     )
-    .option(
-      "--dropout <rate>",
-      "share of the values behind each hidden layer that every step leaves out, 0.1 for example",
-      number("--dropout"),
-    )
+    .option("--dropout <rate>", "dropout rate after each hidden layer, for example 0.1", number("--dropout"))
     .option(
       "--noise <deviation>",
-      "standard deviation of normal noise that every step adds to the standardised inputs, 0.1 for example",
+      "standard deviation of Gaussian noise added to the standardised inputs in training, for example 0.1",
       number("--noise"),
     )
     .option(
       "--mixup <alpha[,copies]>",
-      "learn from mixtures of two rows by λ ~ Beta(alpha, alpha), 0.2 for example: so many (10) of each row, not with embeddings",
+      "train on mixtures of two rows with λ ~ Beta(alpha, alpha), for example 0.2; copies (10) per row; not with embeddings",
       mixup,
     );
 }

@@ -13,7 +13,7 @@ import { type CommonFlags, usualRate } from "./trainFlags.ts";
 
 // `--resume`: the options of the run come from its checkpoint.
 
-/** Flags of a command whose runs go on. */
+/** Flags of a command whose runs can be resumed. */
 export interface ResumableFlags extends CommonFlags, CheckpointFlags {
   readonly learningRate?: number | Values;
   /** Of a sweep. */
@@ -22,14 +22,14 @@ export interface ResumableFlags extends CommonFlags, CheckpointFlags {
   readonly resume?: string | true;
 }
 
-/** A run that goes on. */
+/** A resumed run. */
 export interface Resumed<Flags extends ResumableFlags> {
   readonly flags: Flags;
   readonly file: string;
   readonly saved: SavedCheckpoint;
 }
 
-/** What says where and how things are told, and may be another each time. */
+/** Flags that only affect output, files and devices, and may differ when a run is resumed. */
 const free: ReadonlySet<string> = new Set([
   "chart",
   "checkpoint",
@@ -51,7 +51,7 @@ const free: ReadonlySet<string> = new Set([
   "verify",
   "verifyWebgpu",
 ]);
-/** Of the free ones those that a run does not pass on. */
+/** Those of the free flags that a checkpoint does not keep. */
 const momentary: ReadonlySet<string> = new Set([
   "chart",
   "config",
@@ -64,11 +64,11 @@ const momentary: ReadonlySet<string> = new Set([
   "verbose",
 ]);
 
-/** Of a run, what a checkpoint keeps of its options. */
+/** The options of a run that a checkpoint keeps. */
 export const keptFlags = (flags: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(flags).filter(([key]) => !momentary.has(key)));
 
-/** With what the options make of each other, so that a run's own configuration does not contradict it. */
+/** Fills in options that follow from others, so that a run's own configuration does not contradict it. */
 function completed(flags: ResumableFlags): Readonly<Record<string, unknown>> {
   const all = withFolds(flags);
   const usual = usualRate(all.optimizer);
@@ -86,7 +86,7 @@ function shown(value: unknown): string {
   return String((value as { readonly text?: unknown } | null | undefined)?.text ?? value ?? "none");
 }
 
-/** A run of which more epochs are wanted goes on; with rungs, or settings that are compared by folds, which follow from its length, it would be another. */
+/** Whether only more epochs are requested. Rungs, and settings that are compared by folds, depend on the number of epochs, so such runs cannot be lengthened. */
 const isLonger = (
   key: string,
   own: Readonly<Record<string, unknown>>,
@@ -115,7 +115,7 @@ function flagsOfRun<Flags extends ResumableFlags>(
   for (const key of typed) {
     if (free.has(key) || JSON.stringify(own[key]) === JSON.stringify(before[key])) continue;
     if (isLonger(key, own, before)) continue;
-    const fix = "leave it out, or start a new run without --resume";
+    const fix = "remove it, or start a new run without --resume";
     const expected = `${shown(before[key])}, as in the run of ${file}`;
     throw new InvalidInput({ place: optionOf(key), expected, got: shown(own[key]), fix });
   }
@@ -137,12 +137,11 @@ function seek(table: string, { resume, checkpoint }: ResumableFlags, command: Ru
   const folder = typeof resume === "string" && resume !== "latest" ? resume : checkpoint;
   const found = typeof folder === "string" ? checkpointsIn(folder) : checkpointsOfTable(table, command);
   if (found.length > 0) return { files: found.map(({ file }) => file), isNamed: false };
-  const expected =
-    typeof folder === "string" ? `checkpoints in ${folder}` : `a run on ${placeOf(table)} that was cut off`;
+  const expected = typeof folder === "string" ? `checkpoints in ${folder}` : `an interrupted run on ${placeOf(table)}`;
   const fix =
     typeof folder === "string"
-      ? "name the folder that --checkpoint named, or leave --resume out"
-      : "name its checkpoint or its folder: --resume PATH, or leave --resume out";
+      ? "pass the folder given to --checkpoint, or remove --resume"
+      : "pass its checkpoint or folder: --resume PATH, or remove --resume";
   throw new InvalidInput({ place: "--resume", expected, got: "none", fix });
 }
 
@@ -150,12 +149,17 @@ function seek(table: string, { resume, checkpoint }: ResumableFlags, command: Ru
 function keptOf({ run }: SavedCheckpoint, file: string, command: RunCommand): Record<string, unknown> {
   const { flags, command: own = "train" } = run;
   if (typeof flags !== "object" || flags === null) {
-    const fix = "go on with it in a program: decodeCheckpoint of thalweg/data";
-    throw new BadFile({ place: placeOf(file), expected: `a run of thalweg ${command}`, got: "another state", fix });
+    const fix = "resume it in a program with decodeCheckpoint of thalweg/data";
+    throw new BadFile({
+      place: placeOf(file),
+      expected: `a run of thalweg ${command}`,
+      got: "a checkpoint of a program",
+      fix,
+    });
   }
   if (own !== command) {
     const got = `one of thalweg ${String(own)}`;
-    const fix = `go on with it by thalweg ${String(own)} FILE --resume ${file}`;
+    const fix = `resume it with thalweg ${String(own)} FILE --resume ${file}`;
     throw new InvalidInput({ place: `--resume: ${file}`, expected: `a run of thalweg ${command}`, got, fix });
   }
   return flags as Record<string, unknown>;
@@ -180,19 +184,19 @@ export async function resume<Flags extends ResumableFlags>(
   const { files, isNamed } = seek(table, flags, command);
   for (const [index, file] of files.entries()) {
     try {
-      const saved = decodeCheckpoint(await readBytes(file, "a checkpoint of a training"), path.basename(file));
+      const saved = decodeCheckpoint(await readBytes(file, "a training checkpoint"), path.basename(file));
       const merged = flagsOfRun(flags, keptOf(saved, file, command), isTyped, path.basename(file));
-      output.info("resume", `${file}: goes on after step ${grouped(saved.checkpoint.step)}`);
+      output.info("resume", `${file}: resuming after step ${grouped(saved.checkpoint.step)}`);
       return { flags: merged, file, saved };
     } catch (error) {
       if (!(error instanceof BadFile) || isNamed || index === files.length - 1) throw error;
-      output.info("resume", `${error.message}; taking the one before`);
+      output.info("resume", `${error.message}; trying the previous checkpoint`);
     }
   }
   throw new Error("no checkpoint"); // the last one was read, or has thrown
 }
 
-/** Library's words about a run that goes on, in those of the command line. */
+/** Translates the library's errors about a resumed run to command-line terms. */
 export function inOwnWords(error: unknown, table: Table): unknown {
   if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) return error;
   const what = error.fault.place.slice("train: resume: ".length);
@@ -204,5 +208,5 @@ export function inOwnWords(error: unknown, table: Table): unknown {
 export function tellOtherDevice(output: Output, resumed: SavedCheckpoint | undefined, device: Device): void {
   const before = resumed?.run["device"];
   if (before === undefined || before === device.name) return;
-  output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);
+  output.info("note", `the run started on ${String(before)}: results may differ in the last bits`);
 }

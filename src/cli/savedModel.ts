@@ -29,9 +29,9 @@ export interface UseFlags extends ReadFlags {
 /** A model written by the library alone says nothing about tables. */
 export function requirePreprocessing({ preprocessing }: SavedModel, file: string): Preprocessing {
   if (preprocessing) return preprocessing;
-  const expected = "a model that knows its columns";
+  const expected = "a model with preprocessing";
   const fix = "use a model that thalweg train wrote, or the library";
-  throw new BadFile({ place: placeOf(file), expected, got: "one without preprocessing", fix });
+  throw new BadFile({ place: placeOf(file), expected, got: "one without", fix });
 }
 
 /** Runs `use` with the model on a device, and frees both. */

@@ -75,7 +75,7 @@ export const schedule =
       return { text: [own, ...(values.length > 0 ? [values.join(",")] : [])].join(":"), schedule: create(values) };
     }
     const got = counted(values.length, "number");
-    throw new InvalidInput({ place: flag, expected: usage, got, fix: "what is in [ ] may be left out" });
+    throw new InvalidInput({ place: flag, expected: usage, got, fix: "parts in [ ] are optional" });
   };
 
 /** What the flags say of the learning rate's way. */

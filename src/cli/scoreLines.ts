@@ -30,22 +30,23 @@ function confusionLines({ classes, confusion }: ClassScore): string[] {
   );
   mistakes.sort((a, b) => b.rows - a.rows || a.truth - b.truth || a.predicted - b.predicted);
   const shown = mistakes.slice(0, mostConfusions).map(({ truth, predicted, rows }) => {
-    return `${cut(classes[truth]!)} taken for ${cut(classes[predicted]!)}: ${counted(rows, "row")}`;
+    return `${cut(classes[truth]!)} predicted as ${cut(classes[predicted]!)}: ${counted(rows, "row")}`;
   });
-  const more = mistakes.length > mostConfusions ? [`… ${mistakes.length - mostConfusions} more kinds of mistakes`] : [];
+  const more =
+    mistakes.length > mostConfusions ? [`… ${mistakes.length - mostConfusions} more pairs of confused classes`] : [];
   return [...shown, ...more];
 }
 
 function classLines(score: ClassScore): string[] {
   const { correct, rows, accuracy, baseline, balancedAccuracy, macroF1, classes } = score;
-  const always = `always naming the most frequent class: ${percent(baseline)}`;
+  const always = `most frequent class: ${percent(baseline)}`;
   const chance = percent(1 / classes.length);
   const first = `accuracy ${percent(accuracy)} (${grouped(correct)} of ${counted(rows, "row")}; ${always})`;
   const balanced = `balanced accuracy ${percent(balancedAccuracy)} (by chance ${chance}), macro F1 ${macroF1.toFixed(3)}`;
   return [first, balanced, ...(classes.length <= mostInMatrix ? matrixLines(score) : confusionLines(score))];
 }
 
-/** The metrics that were asked for, and what each is of the classes or targets. */
+/** The metrics that were requested, and what each is of the classes or targets. */
 function metricLines(score: PredictionScore): string[] {
   const [names, parts] =
     score.kind === "class" ? [score.classes, score.perClass] : [score.columns.map(({ name }) => name), score.perOutput];
@@ -58,7 +59,7 @@ function metricLines(score: PredictionScore): string[] {
   });
 }
 
-/** The lines of a score: accuracy and what is confused with what, or RMSE and R² per target; then the metrics that were asked for. */
+/** The lines of a score: accuracy and what is confused with what, or RMSE and R² per target; then the metrics that were requested. */
 export const scoreLines = (score: PredictionScore): string[] => [
   ...(score.kind === "class" ? classLines(score) : numberLines(score)),
   ...metricLines(score),

@@ -13,7 +13,7 @@ import { folded, integer, number } from "./flags.ts";
 import { counted, grouped, short } from "./numbers.ts";
 import { type PlateauFlag, plateauFlag, plateauUsage } from "./plateauFlag.ts";
 
-// Options that judge networks on the rows held out: what they ask for, and what is told at the end.
+// Options that judge networks on the held-out rows, and their final report.
 
 export interface StoppingFlags {
   readonly patience?: number;
@@ -23,7 +23,7 @@ export interface StoppingFlags {
   readonly reduceOnPlateau?: PlateauFlag | true;
 }
 
-/** Names as people write them, `roc-auc`, become ours; who knows the task tells of those that are none. */
+/** Converts names as people write them, `roc-auc`, to metric names; unknown names are reported later, where the task is known. */
 const metric = (text: string): MonitoredMetric =>
   (["loss", ...metricNames] as const).find((known) => folded(known) === folded(text)) ?? (text as MonitoredMetric);
 
@@ -31,18 +31,22 @@ export const addStoppingOptions = (command: Command): Command =>
   command
     .option(
       "--patience <epochs>",
-      "stop after so many epochs in a row in which the rows held out were fitted no better, and restore the best epoch",
+      "early stopping: stop after this many epochs without improvement on the held-out rows, and restore the best epoch",
       integer("--patience", 0, 2 ** 32),
     )
-    .option("--min-delta <number>", "what counts as better, for --patience (default: 0)", number("--min-delta"))
+    .option(
+      "--min-delta <number>",
+      "smallest change that counts as an improvement, for --patience (default: 0)",
+      number("--min-delta"),
+    )
     .option(
       "--reduce-on-plateau [settings]",
-      `multiply the learning rate by a factor where the rows held out are fitted no better: ${plateauUsage}`,
+      `multiply the learning rate by a factor when the held-out rows stop improving: ${plateauUsage}`,
       plateauFlag,
     )
     .option(
       "--monitor <metric>",
-      "what is watched, for --patience, --reduce-on-plateau and a sweep's --halving: loss, accuracy, or another of --metrics (default: loss)",
+      "metric for --patience, --reduce-on-plateau and a sweep's --halving: loss, accuracy, or another of --metrics (default: loss)",
       metric,
     );
 
@@ -82,21 +86,21 @@ export function stoppingOf(
   const { patience, minDelta, monitor, reduceOnPlateau, verifyWebgpu, members = 1 } = flags;
   const [judging] = judgingFlagsOf(flags);
   if (patience === undefined && minDelta !== undefined) {
-    const expected = "--patience beside it: the epochs to wait for something better";
+    const expected = "--patience with it: the number of epochs to wait for an improvement";
     throw new InvalidInput({ place: "--min-delta", expected, got: "none", fix: "add --patience 10" });
   }
   if (judging === undefined) {
     if (monitor === undefined) return {};
-    const expected = "--patience or --reduce-on-plateau beside it";
+    const expected = "--patience or --reduce-on-plateau with it";
     throw new InvalidInput({ place: "--monitor", expected, got: "none", fix: "add --patience 10" });
   }
   if (!validation) {
-    const fix = `leave --validation at its default, or ${judging} out`;
-    throw new InvalidInput({ place: judging, expected: "rows that are held out", got: "--validation 0", fix });
+    const fix = `remove --validation 0 or ${judging}`;
+    throw new InvalidInput({ place: judging, expected: "held-out rows", got: "--validation 0", fix });
   }
   if (verifyWebgpu && members > 1) {
-    const expected = `one member, where ${judging} judges each for itself`;
-    const fix = "leave --members or --verify-webgpu out";
+    const expected = `one member with ${judging}, which judges each member separately`;
+    const fix = "remove --members or --verify-webgpu";
     throw new InvalidInput({ place: "--verify-webgpu", expected, got: `--members ${members}`, fix });
   }
   const watched = monitor && { metric: monitor };
@@ -111,7 +115,7 @@ const rangeOf = (values: readonly number[], show: (value: number) => string = gr
   return least === most ? show(least) : `${show(least)} to ${show(most)}`;
 };
 
-/** One sentence: `stopped after epoch 43, best epoch 33 restored`. @param epochs that were asked for */
+/** One sentence: `stopped after epoch 43, best epoch 33 restored`. @param epochs that were requested */
 export function describeStopping(
   { stoppedSteps, bestSteps }: StoppingResult,
   { perEpoch, epochs }: { readonly perEpoch: number; readonly epochs: number },
@@ -123,8 +127,8 @@ export function describeStopping(
   const [stopped, best] = [epochsOf(stoppedSteps), epochsOf(bestSteps)];
   const members = stoppedSteps.length;
   const many = best.length > 1 ? "best epochs" : "best epoch";
-  const restored = best.length === 0 ? "none was a number" : `${many} ${rangeOf(best)} restored`;
-  if (stopped.length === 0) return `went on to the end, after ${counted(epochs, "epoch")}; ${restored}`;
+  const restored = best.length === 0 ? "no finite best value" : `${many} ${rangeOf(best)} restored`;
+  if (stopped.length === 0) return `ran to the end, ${counted(epochs, "epoch")}; ${restored}`;
   const who = members === 1 ? "stopped" : `${grouped(stopped.length)} of ${grouped(members)} members stopped`;
   return `${who} after ${stopped.length > 1 ? "epochs" : "epoch"} ${rangeOf(stopped)}, ${restored}`;
 }
@@ -149,7 +153,7 @@ export function describeReductions({ factors, reductions }: PlateauResult, perEp
     const first = epochs.reduce((least, epoch) => Math.min(least, epoch));
     const last = epochs.reduce((most, epoch) => Math.max(most, epoch));
     const range = rangeOf([reduced[0]!, reduced.at(-1)!], short);
-    return `learning rate${who} reduced after epochs ${rangeOf([first, last])}, at the end × ${range}`;
+    return `learning rate${who} reduced after epochs ${rangeOf([first, last])}, final factor × ${range}`;
   }
   const parts = epochs.map((epoch, at) => `× ${short(reductions.factors[at]!)} after epoch ${grouped(epoch)}`);
   return `learning rate ${parts.join(", ")}`;

@@ -32,10 +32,10 @@ import { describeValues } from "./sweepValues.ts";
 import { networkOf } from "./trainFlags.ts";
 import { claimModel, lostNote, prepareTable, runTraining, stepsPerEpoch } from "./training.ts";
 
-/** The settings in words, those that are given. */
+/** Prints the given settings. */
 function describeSettings({ output, flags, plan, prepared }: SweepSession): void {
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
-  const sample = flags.bootstrap ? ", a bootstrap sample for each seed" : "";
+  const sample = flags.bootstrap ? ", one bootstrap sample per seed" : "";
   output.info(
     "training",
     `${counted(flags.epochs, "epoch")}, ${batch}, ${flags.optimizer}${describeSchedule(flags)}${sample}`,
@@ -50,7 +50,7 @@ function describeSettings({ output, flags, plan, prepared }: SweepSession): void
   output.info("sweep", `${grouped(plan.members)} networks: ${lines.join("; ")}`);
 }
 
-/** Says everything there is to say before the first step. */
+/** Prints everything that is known before the first step. */
 async function announce(session: SweepSession, device: Device): Promise<void> {
   const { output, flags, table, prepared, model, options, file, csv, checkpointing } = session;
   describeDevice(output, device);
@@ -65,7 +65,7 @@ async function announce(session: SweepSession, device: Device): Promise<void> {
 
 const medianOf = (values: FloatArray): number => quantilesOf(values, [0.5])[0]!;
 
-/** Shows the median of the networks: a few that are about to diverge would be all that there is to see in a mean. */
+/** Shows the median over the networks: a few diverging networks would dominate a mean. */
 function viewOf(output: Output, { epochs, chart }: SweepFlags, members: number): ProgressView {
   const view = createProgressView(output, { epochs, lossName: "median loss", chart });
   return {
@@ -80,7 +80,7 @@ function viewOf(output: Output, { epochs, chart }: SweepFlags, members: number):
 }
 
 interface Start extends Pick<ModelOptions, "device" | "onLost"> {
-  /** Of the run that goes on. */
+  /** Of the resumed run. */
   readonly parameters: FloatArray | undefined;
 }
 
@@ -160,12 +160,12 @@ function checkpointingOf(
     const run = { command, flags: keptFlags(flags), device: device.name };
     return { network, members: plan.members, checkpoint, preprocessing, run };
   };
-  // After its last step a run is ranked: it would have nothing to go on with, and its last losses are in no checkpoint.
+  // After its last step a run is ranked: it would have nothing to continue with, and its last losses are in no checkpoint.
   const lastStep = flags.epochs * stepsPerEpoch(flags, prepared);
   return place && new Checkpointing({ flags, table: name, command, place, contentOf, lastStep, say });
 }
 
-/** `thalweg sweep FILE`: wrong flags and data are told before a device is opened. */
+/** `thalweg sweep FILE`: wrong flags and data are reported before a device is opened. */
 export async function sweep(name: string, call: SweepCall): Promise<void> {
   const begun = await begin(name, call);
   if (begun.flags.folds !== undefined) {

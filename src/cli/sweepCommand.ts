@@ -27,11 +27,11 @@ const examples = `Examples:
 `;
 
 const notes = `
-The networks differ in --learning-rate, --momentum, --weight-decay and --seed alone. Each takes a number, the same for all;
-a range a..b, or log:a..b with even steps of the logarithm; or a list a,b,c. Lists are combined to a grid, ranges are
-spread over the networks so that every part of each is tried. A seed decides the initial weights and the order of rows.
-The best network, by the loss over the rows held out, is saved as a model like any other, and checked by --verify.
-With --halving or --hyperband most networks stop early; with --folds the settings are compared by all rows, each held out once.
+The networks differ only in --learning-rate, --momentum, --weight-decay and --seed. Each takes one number for all;
+a range a..b, or log:a..b for a logarithmic scale; or a list a,b,c. Lists are combined into a grid, ranges are
+sampled by Latin hypercube. A seed sets the initial weights and the order of rows.
+The network with the lowest held-out loss is saved as a model; --verify checks it.
+With --halving or --hyperband most networks stop early; with --folds settings are compared by cross-validation.
 `;
 
 const swept =
@@ -40,33 +40,33 @@ const swept =
     parseValues(flag, text);
 
 export function addSweepCommand(program: Command, interrupts: Interrupts): void {
-  const command = program.command("sweep").argument("<file>", "table to learn from");
-  command.summary("train many networks side by side, and keep the best");
+  const command = program.command("sweep").argument("<file>", "table of training data");
+  command.summary("train many networks side by side and save the best");
   command.usage("FILE --target COLUMN [options]").description(examples.trim());
   addDataOptions(command);
   addNetworkOptions(command).option(
     "--members <count>",
-    "networks (default: one for each point of the grid and each seed, else 256)",
+    "number of networks (default: one per grid point and seed, else 256)",
     integer("--members", 1, 2 ** 20),
   );
   addStepOptions(command, "values", swept)
-    .option("--seed <values>", "of initial weights and order of rows (default: 1, 2, 3, …)", swept("--seed"))
-    .option("--bootstrap", "train each on as many rows drawn with replacement, by its seed");
+    .option("--seed <values>", "seeds of initial weights and row order (default: 1, 2, 3, …)", swept("--seed"))
+    .option("--bootstrap", "train each network on a bootstrap sample of the rows, drawn by its seed");
   addHalvingOptions(command);
   addUpdateOptions(command);
   addRegularisationOptions(command);
   addFoldOptions(
     addMetricsOption(addCheckOptions(command)),
-    "compare the settings by cross-validation: so many parts of the rows are held out in turn, with each seed; the best is then trained on all rows",
+    "compare the settings by k-fold cross-validation with each seed, then train the best on all rows",
   ).option(
     "--split-seed <number>",
-    "of the rows held out, the same for all networks, and of how ranges are spread",
+    "seed of the held-out rows, the same for all networks, and of the sampling of ranges",
     integer("--split-seed", 0),
     1,
   );
   addOutputOptions(command)
-    .option("--top <count>", "networks to list", integer("--top", 1, 10_000), 10)
-    .option("--csv <file>", "write a line for each network: settings, losses, where it stopped");
+    .option("--top <count>", "number of best networks to list", integer("--top", 1, 10_000), 10)
+    .option("--csv <file>", "write one line per network: settings, losses, step at which it stopped");
   addConfigOptions(addCheckpointOptions(command));
   command.addHelpText("after", notes);
   command.action((file: string) =>

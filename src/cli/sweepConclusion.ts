@@ -23,7 +23,7 @@ import {
 import { exitCodeOfChecks, isVerified, requireVerified, verify } from "./verify.ts";
 import { working } from "./work.ts";
 
-// What follows the training of a sweep: the networks are scored and ranked, the best is saved, told and checked.
+// After the training of a sweep: the networks are scored and ranked, the best is saved, reported and checked.
 
 /** Scores and ranks the networks: all over the rows held out, only the best over the others, which are many more. */
 async function measure(session: SweepSession): Promise<SweepResults> {
@@ -61,7 +61,7 @@ function tellSpeed(
   const taken = (model.earlyStopping ?? model.halving)?.memberSteps ?? stepsTaken(training, last.step);
   const speed = (1000 * taken) / last.elapsedMs;
   const work = `${grouped(plan.members)} networks, ${grouped(last.step)} steps in ${duration(last.elapsedMs)}`;
-  output.result("speed", `${grouped(speed)} networks·steps/s (${work})`);
+  output.result("speed", `${grouped(speed)} network steps/s (${work})`);
   return speed;
 }
 
@@ -73,7 +73,7 @@ function tellHalving({ output, model, prepared, flags, options }: SweepSession):
   for (const [at, line] of halvingLines(halving, perEpoch).entries()) output.result(at === 0 ? "halving" : "", line);
   const all = model.members * flags.epochs * perEpoch;
   const since = options.resume ? " since the run was resumed" : "";
-  output.result("", `${grouped(halving.memberSteps)} of ${grouped(all)} networks·steps were taken${since}`);
+  output.result("", `${grouped(halving.memberSteps)} of ${grouped(all)} network steps were trained${since}`);
 }
 
 const halvingRecord = ({ model }: SweepSession) =>
@@ -96,7 +96,7 @@ async function sweepRecord(session: SweepSession, report: SweepReport, outcome: 
   };
 }
 
-/** Does what may be refused, and goes on. */
+/** Tries an operation that may fail, and continues. */
 function attempts() {
   const refused: unknown[] = [];
   const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {
@@ -110,7 +110,7 @@ function attempts() {
   return { attempt, refused };
 }
 
-/** After training: rank, save, tell, check. */
+/** After training: rank, save, report, check. */
 export async function conclude(session: SweepSession, outcome: Outcome): Promise<void> {
   const { flags, output, interrupts, model, plan } = session;
   if (outcome.lost) return saveAfterLoss(session, outcome);
@@ -138,7 +138,7 @@ export async function conclude(session: SweepSession, outcome: Outcome): Promise
     const networkStepsPerSecond = tellSpeed(session, results, outcome);
     const saved = (): void => {
       output.result("saved", `${written}, member ${winner}`);
-      if (session.csv) output.result("", `${session.csv.path}, a line for each network${describeKept(keptTable)}`);
+      if (session.csv) output.result("", `${session.csv.path}, one line per network${describeKept(keptTable)}`);
     };
     const record = { ...(await sweepRecord(session, report, outcome)), networkStepsPerSecond };
     if (refused.length > 0) {

@@ -85,19 +85,19 @@ function planSettings(flags: SweepFlags): SweepPlan {
     const given = Object.entries(request).filter(([, value]) => value !== undefined);
     return planSweep(Object.fromEntries(given), flags.splitSeed);
   }
-  const fix = "pass --learning-rate log:1e-4..1, for example, or judge one setting by thalweg train --folds";
+  const fix = "pass --learning-rate log:1e-4..1, for example, or evaluate one setting with thalweg train --folds";
   const expected = "settings that differ in learning rate, momentum or weight decay";
   throw new InvalidInput({ place: "--folds", expected, got: "one", fix });
 }
 
-/** What is told of the settings: a checkpoint of the training that follows has it. */
+/** Results of the settings; kept in the checkpoint of the final training. */
 type Validated = Pick<CrossValidation, "settings" | "trainingRows" | "diverged">;
 
 /** What a sweep by folds is made of. */
 interface FoldSweep extends ComparedSettings, Pick<Session, "interrupts" | "checkpointing" | "table" | "file"> {
   /** Where the table of the settings goes. */
   readonly csv: OutputFile | undefined;
-  /** The run that goes on. */
+  /** The resumed run. */
   readonly resumed: SavedCheckpoint | undefined;
   /** What checkpoints say of the folds from now on. */
   readonly enter: (stage: FoldStage) => void;
@@ -162,14 +162,14 @@ async function trainWinner(session: Session<SweepFlags>): Promise<Winner> {
   return { outcome: await runTraining(session, createProgressView(output, { epochs: flags.epochs })), initial };
 }
 
-/** What else there is to tell at the end. */
+/** Additional output at the end. */
 interface Told {
   readonly told: object;
   /** Why the table could not be written. */
   readonly refused: string | undefined;
 }
 
-/** After the training of the winner: save, tell, check. */
+/** After training the winner: save, report, check. */
 async function conclude(
   session: Session<SweepFlags>,
   { outcome, initial }: Winner,
@@ -177,7 +177,7 @@ async function conclude(
 ): Promise<void> {
   const { output, interrupts, flags } = session;
   if (outcome.last?.diverged) {
-    throw new Stop("the best setting diverged on all rows, no model was saved", exitCodes.diverged[0]);
+    throw new Stop("the best setting diverged when trained on all rows, no model was saved", exitCodes.diverged[0]);
   }
   const written = await save(session, outcome);
   const record = { command: "sweep", ...(await recordOf(session, outcome)), ...told };
@@ -186,7 +186,7 @@ async function conclude(
     const exitCode = outcome.lost ? exitCodes.gpuLost[0] : interrupts.exitCode;
     output.record({ ...record, exitCode });
     if (!outcome.lost) throw interruptedAt(session, outcome);
-    throw new Stop(`${outcome.lost.message}; the model as it was copied last is in ${session.file.path}`, exitCode);
+    throw new Stop(`${outcome.lost.message}; the last copy of the model is in ${session.file.path}`, exitCode);
   }
   const heldOut = await scoreHeldOut(session);
   const { resume: _, ...wholeRun } = session.options; // all steps are checked, those before a resumption too
@@ -203,7 +203,7 @@ async function conclude(
 function writeTable(output: Output, csv: OutputFile, text: string): string | undefined {
   try {
     const kept = csv.write(new TextEncoder().encode(text), true);
-    output.result("table", `${csv.path}, a line for each setting${describeKept(kept)}`);
+    output.result("table", `${csv.path}, one line per setting${describeKept(kept)}`);
     return undefined;
   } catch (error) {
     return messageOf(error);
@@ -218,7 +218,7 @@ async function compare(sweep: FoldSweep): Promise<void> {
   const ranking = rankSettings(settings);
   const winner = ranking[0]!;
   if (!Number.isFinite(settings[winner]!.loss.mean))
-    throw new Stop("every setting has diverged in a training, no model was saved", exitCodes.diverged[0]);
+    throw new Stop("every setting diverged in some training, no model was saved", exitCodes.diverged[0]);
   tellSettings(sweep, settings, ranking);
   const refused = csv && writeTable(output, csv, csvOfSettings(settings, ranking));
   sweep.enter({ crossValidation: validated });
@@ -261,7 +261,7 @@ function checkpointingOf(
 
 const command = "sweep";
 
-/** A run with folds: new, or one that goes on. */
+/** A run with folds: new or resumed. */
 interface FoldRun {
   readonly output: Output;
   readonly interrupts: Interrupts;
@@ -269,7 +269,7 @@ interface FoldRun {
   readonly resumed: Resumed<SweepFlags> | undefined;
 }
 
-/** `thalweg sweep FILE --folds K`: wrong flags and data are told before a device is opened. */
+/** `thalweg sweep FILE --folds K`: wrong flags and data are reported before a device is opened. */
 export async function sweepFolds(name: string, { output, interrupts, ...run }: FoldRun): Promise<void> {
   const flags = withFolds(run.flags);
   refuseOthers(flags);

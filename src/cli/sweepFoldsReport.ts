@@ -5,7 +5,7 @@ import type { Axis, SweepPlan } from "./sweepPlan.ts";
 import { alignRight, axisNames } from "./sweepReport.ts";
 import type { SweepFlags } from "./sweepSession.ts";
 
-// What is told of settings that were compared by cross-validation.
+// Report of settings that were compared by cross-validation.
 
 /** What a setting is: the seed is none, since every one is trained with each. */
 export const settingAxes = ["learningRate", "momentum", "weightDecay"] as const satisfies readonly Axis[];
@@ -82,13 +82,13 @@ export function tellSettings(
   const models = counted(flags.folds! * seeds.length, "model");
   output.result(
     "",
-    `mean ± deviation of ${models} each, on rows that it has not seen; columns were prepared by all rows`,
+    `mean ± deviation of ${models} each, scored on held-out folds; preprocessing was fitted on all rows`,
   );
   const diverged = settings.filter((setting) => divergedOf(setting) > 0).length;
   output.result("diverged", `${diverged === 0 ? "none" : grouped(diverged)} of ${counted(settings.length, "setting")}`);
 }
 
-/** What --json tells of the comparison. */
+/** The comparison in the --json record. */
 export function recordOfSettings(
   { flags, plan, seeds }: ComparedSettings,
   { settings, trainingRows, diverged }: Pick<CrossValidation, "settings" | "trainingRows" | "diverged">,

@@ -26,7 +26,7 @@ export async function saveAfterLoss(session: SweepSession, { last, lost }: Outco
   const record = { ...(await recordOf(session, { last, finished: false })), winner, exitCode };
   output.record({ command: "sweep", ...record });
   throw new Stop(
-    `${lost!.message}; the best network as it was after step ${grouped(step)} is in ${session.file.path}${resumeHint(session)}`,
+    `${lost!.message}; the best network after step ${grouped(step)} is in ${session.file.path}${resumeHint(session)}`,
     exitCode,
   );
 }

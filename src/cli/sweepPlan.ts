@@ -6,7 +6,7 @@ import type { RangeOfValues, Values } from "./sweepValues.ts";
 export const axes = ["learningRate", "momentum", "weightDecay", "seed"] as const;
 export type Axis = (typeof axes)[number];
 
-/** Values of the swept options, and how many networks are asked for. */
+/** Values of the swept options, and how many networks are requested. */
 export type SweepRequest = { readonly [Name in Axis]?: Values } & { readonly members?: number };
 
 /** Of some options, the value of each network [members]. */
@@ -33,7 +33,7 @@ const gridPoints = (request: SweepRequest, of: readonly Axis[]): number =>
     return values?.kind === "list" ? points * values.values.length : points;
   }, 1);
 
-/** As many networks as were asked for; else one for each point of the grid and each seed of a range; else `usual`. */
+/** As many networks as were requested; else one for each point of the grid and each seed of a range; else `usual`. */
 function membersOf(request: SweepRequest, usual: number): number {
   const { members, seed } = request;
   const points = gridPoints(request, axes);

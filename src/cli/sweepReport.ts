@@ -23,7 +23,7 @@ interface Column {
   show(value: number): string;
 }
 
-/** What is told after a sweep. */
+/** Results printed after a sweep. */
 export interface SweepReport {
   readonly columns: readonly Column[];
   /** Members, the best first. */
@@ -77,7 +77,7 @@ function settingColumns({ settings, varied }: SweepPlan): Column[] {
     const values = settings[key];
     if (!values) return [];
     const show = key === "seed" ? String : short;
-    const isVaried = varied.includes(key); // of the others the line `sweep` tells
+    const isVaried = varied.includes(key); // the line `sweep` has the others
     return [valueColumn({ key, show, ...(isVaried && { title: axisNames[key] }) }, values)];
   });
 }
@@ -189,15 +189,15 @@ function stoppedLine({ stopped, ranking }: SweepReport): string {
   return `${grouped(stopped.length)} of ${counted(ranking.length, "network")}: ${first.join(", ")}${more}`;
 }
 
-/** What makes the best not clearly the best. */
+/** Notes where the best network is not clearly the best. */
 export function rankingNotes({ ranking, ranked, rows, saturated, tied }: SweepReport): string[] {
   const isHeldOut = ranked === "held-out loss";
   const networks = counted(ranking.length, "network");
-  const over = `${counted(rows, "row")} ${isHeldOut ? "held out" : "learned from"}`;
+  const over = counted(rows, isHeldOut ? "held-out row" : "training row");
   const remedy = isHeldOut ? "; hold out more rows (--validation), or compare the best on new rows" : "";
-  const perfect = `${grouped(saturated)} of ${networks} predict the class of all ${over}: their accuracy is saturated, and only the loss ranks them${remedy}`;
+  const perfect = `${grouped(saturated)} of ${networks} predict the class of all ${over} correctly, so only the loss ranks them${remedy}`;
   const second = isHeldOut ? "the training loss, then the number" : "the number";
-  const equal = `${grouped(tied)} of ${networks} share the least ${ranked}: ${second} decides among them`;
+  const equal = `${grouped(tied)} of ${networks} share the lowest ${ranked}; ties are ordered by ${second}`;
   return [...(saturated > 1 ? [perfect] : []), ...(tied > 1 ? [equal] : [])];
 }
 

@@ -53,6 +53,6 @@ export const noResults = (members: number): MemberResults => ({
   nonFiniteSteps: new Float64Array(members).fill(-1),
 });
 
-/** Networks that still go on and predict every row correctly; 0 where there are no classes. */
+/** Networks that still continue and predict every row correctly; 0 where there are no classes. */
 export const perfectNetworks = ({ scores: { accuracies }, training: { nonFiniteSteps } }: SweepResults): number =>
   Array.from(accuracies ?? []).filter((accuracy, member) => accuracy === 1 && nonFiniteSteps[member]! < 0).length;

@@ -81,7 +81,7 @@ function parseRange(flag: SweptFlag, text: string, scale: "linear" | "log"): Val
 export function parseValues(flag: SweptFlag, text: string): Values {
   const prefix = /^\s*log:/.exec(text)?.[0];
   if (prefix !== undefined) {
-    if (flag === "--seed") throw fault(flag, "a range of seeds without log:, they are but names", text);
+    if (flag === "--seed") throw fault(flag, "a range of seeds without log:", text);
     if (!text.includes("..") || text.includes(",")) throw fault(flag, "a range a..b after log:", text);
     return parseRange(flag, text.slice(prefix.length), "log");
   }

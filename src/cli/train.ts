@@ -59,7 +59,7 @@ const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer):
   ...stoppingOf(flags, prepared),
 });
 
-/** What makes the steps long, as far as it was asked for. */
+/** Flags that can make steps too long. */
 const stepFlags = ({ momentum, weightDecay }: TrainFlags): string =>
   ["--learning-rate", ...(momentum ? ["--momentum"] : []), ...(weightDecay ? ["--weight-decay"] : [])].join(" or ");
 
@@ -70,14 +70,14 @@ function requireConverged({ model, flags }: Session<TrainFlags>, { last }: Outco
   throw new Stop(text, exitCodes.diverged[0]);
 }
 
-/** What was known before the first step. */
+/** Values from before the first step. */
 interface Before {
   /** Where the steps are to be verified. */
   readonly initialParameters: FloatArray | undefined;
   readonly folds: Awaited<ReturnType<typeof tellFolds>> | undefined;
 }
 
-/** After training: save, score, check, in the order in which they are told. */
+/** After training: save, score, check, in the order of the output. */
 async function conclude(
   session: Session<TrainFlags>,
   outcome: Outcome,
@@ -101,7 +101,7 @@ async function conclude(
     output.record({ ...record, exitCode });
     const step = grouped(session.model.checkpoint!.step);
     throw new Stop(
-      `${outcome.lost.message}; the model as it was after step ${step} is in ${session.file.path}${resumeHint(session)}`,
+      `${outcome.lost.message}; the model after step ${step} is in ${session.file.path}${resumeHint(session)}`,
       exitCode,
     );
   }
@@ -118,7 +118,7 @@ async function conclude(
   requireVerified(verified);
 }
 
-/** Says everything there is to say before the first step. */
+/** Prints everything that is known before the first step. */
 async function announce(session: Session<TrainFlags>, device: Device): Promise<void> {
   const { output, flags, table, prepared, model, options, file, history, checkpointing } = session;
   describeDevice(output, device);
@@ -135,7 +135,7 @@ async function announce(session: Session<TrainFlags>, device: Device): Promise<v
 
 interface Start {
   readonly device: Device;
-  /** Of the run that goes on. */
+  /** Of the resumed run. */
   readonly parameters: FloatArray | undefined;
   readonly onLost: (why: string) => void;
 }
@@ -157,14 +157,14 @@ async function createTrainingModel(
   });
 }
 
-/** A run may have been cut off when its last step was done, before its model was saved. @returns whether it was */
+/** Handles a run that was interrupted after its last step, before its model was saved. @returns whether it was */
 function tellDone({ output, options }: Session<TrainFlags>, { last }: Outcome): boolean {
   if (options.resume === undefined || last?.step !== options.resume.step) return false;
-  output.info("", `all ${grouped(last.step)} steps had been done; more --epochs go on`);
+  output.info("", `all ${grouped(last.step)} steps were already done; raise --epochs to train longer`);
   return true;
 }
 
-/** Cross-validates where `--folds` asks for it; of a run that was cut off later, what it has told. */
+/** Cross-validates where `--folds` asks for it; of a run that was interrupted later, what it has told. */
 async function foldsOf(
   session: Session<TrainFlags>,
   resumed: SavedCheckpoint | undefined,
@@ -203,7 +203,7 @@ function requireFitting(flags: TrainFlags, prepared: Prepared): void {
   networkOf(flags, prepared.preprocessing);
 }
 
-/** `thalweg train FILE`: wrong flags and data are told before a device is opened. */
+/** `thalweg train FILE`: wrong flags and data are reported before a device is opened. */
 export async function train(file: string, { flags: typed, interrupts, isTyped }: TrainCall): Promise<void> {
   const output = createOutput(typed);
   const resumed =

@@ -26,24 +26,24 @@ const examples = `Examples:
 
 const notes = `
 FILE is ${layouts}, or - for stdin; its content decides, not its name. JSON is an array of row objects.
-Numbers and dates are standardised, texts become one-hot inputs or embeddings, ids are ignored; the output says how each column was
-understood, docs/tables.md has the rules. A target of texts or of few whole numbers is learned as classes, of other
-numbers by regression; --task decides otherwise. Ctrl-C saves what has been learned, and tells how the run goes on.
+Numbers and dates are standardised, texts become one-hot inputs or embeddings, ids are ignored; the output shows how each column was
+read, docs/tables.md has the rules. A target with texts or few different whole numbers means classification, with other
+numbers regression; --task overrides this. Ctrl-C saves the model and prints the command that resumes the run.
 `;
 
 export function addTrainCommand(program: Command, interrupts: Interrupts): void {
-  const command = program.command("train").argument("<file>", "table to learn from");
+  const command = program.command("train").argument("<file>", "table of training data");
   command.summary("train a network on a table").usage("FILE --target COLUMN [options]").description(examples.trim());
   addDataOptions(command);
   addNetworkOptions(command).option(
     "--members <count>",
-    "networks trained side by side, each from its own seed",
+    "number of networks trained side by side, each with its own seed",
     integer("--members", 1, 2 ** 20),
     1,
   );
   addStepOptions(command, "number", number).option(
     "--seed <number>",
-    "of the split, the initial weights and the order of rows",
+    "seed of the split, the initial weights and the row order",
     integer("--seed", 0),
     1,
   );
@@ -52,7 +52,7 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
   addFoldOptions(addMetricsOption(addCheckOptions(command)));
   addOutputOptions(command).option(
     "--history <file>",
-    "write losses and scores of each epoch: .csv, .json, or .svg with curves",
+    "write losses and scores per epoch: .csv, .json, or .svg with curves",
   );
   addConfigOptions(addCheckpointOptions(command));
   command.addHelpText("after", notes);

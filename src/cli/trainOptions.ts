@@ -29,40 +29,43 @@ export function addDataOptions(command: Command): Command {
       "classification or regression (default: by the target)",
       name("--task", ["classification", "regression"]),
     )
-    .option("--columns <columns>", "columns to learn from (default: all others that are of use)")
-    .option("--ignore <columns>", "columns to leave out")
+    .option("--columns <columns>", "input columns (default: all other usable columns)")
+    .option("--ignore <columns>", "columns to exclude")
     .option(
       "--missing-cells <choice>",
-      "impute: fill with median or most frequent value; drop: leave their rows out; auto: impute where over 5 % of the rows would be lost",
+      "impute: fill with median or most frequent value; drop: drop such rows; auto: impute if over 5 % of the rows would be lost",
       name("--missing-cells", missingCellsChoices),
       "auto",
     )
     .option(
       "--categories <choice>",
-      "auto: columns of more than 10 categories get an embedding; oneHot: none does",
+      "auto: embeddings for columns with more than 10 categories; oneHot: no embeddings",
       name("--categories", categoryEncodings),
       "auto",
     )
-    .option("--weight-column <column>", "column of numbers that say how much each row counts; it is no input");
+    .option("--weight-column <column>", "column with row weights; not used as an input");
   return addReadOptions(command);
 }
 
 export function addNetworkOptions(command: Command): Command {
-  const layers = new Option("--layers <widths>", "widths of the hidden layers, or none").default([16], "16");
+  const layers = new Option("--layers <widths>", "widths of the hidden layers, like 32,32, or none").default(
+    [16],
+    "16",
+  );
   layers.argParser(widths("--layers"));
   return command
     .optionsGroup("Network:")
     .addOption(layers)
     .option(
       "--activation <name>",
-      `of the hidden layers: ${activationNames.join(", ")}`,
+      `activation of the hidden layers: ${activationNames.join(", ")}`,
       name("--activation", activationNames),
       "tanh",
     )
-    .option("--loss <name>", `${lossNames.join(", ")} (default: by the task)`, name("--loss", lossNames))
+    .option("--loss <name>", `loss function: ${lossNames.join(", ")} (default: by the task)`, name("--loss", lossNames))
     .option(
       "--initializer <name>",
-      `${initializerNames.join(", ")} (default: by the activation)`,
+      `initial weights: ${initializerNames.join(", ")} (default: by the activation)`,
       name("--initializer", initializerNames),
     );
 }
@@ -70,7 +73,7 @@ export function addNetworkOptions(command: Command): Command {
 /** Reads a number of the optimizer: one for `train`, several for `sweep`. */
 type RateReader = (flag: "--learning-rate" | "--momentum" | "--weight-decay") => (text: string) => unknown;
 
-const rates = `(default: ${optimizerNames.map((own) => `${own} ${usualRate(own)}`).join(", ")})`;
+const rates = `learning rate (default: ${optimizerNames.map((own) => `${own} ${usualRate(own)}`).join(", ")})`;
 const withMomentum = optimizerNames.filter((own) => "momentum" in hyperParameterDefaults(own)).join(", ");
 
 function addLineSearchOptions(command: Command): Command {
@@ -78,27 +81,27 @@ function addLineSearchOptions(command: Command): Command {
   return command
     .option(
       "--max-iterations <count>",
-      "for lbfgs: iterations after which the same parameters are evaluated once more (default: 20)",
+      "for lbfgs: iterations per outer step, as PyTorch's max_iter (default: 20)",
       integer("--max-iterations", 1, 2 ** 24 - 1),
     )
     .option(
       "--max-evaluations <count>",
-      "for lbfgs: evaluations after which they are evaluated once more (default: 5/4 of the iterations)",
+      "for lbfgs: evaluations per outer step, as PyTorch's max_eval (default: 5/4 of the iterations)",
       integer("--max-evaluations", 1, 2 ** 24 - 1),
     )
     .option(
       "--history-size <pairs>",
-      "for lbfgs: differences of gradients that directions are computed from (default: 10)",
+      "for lbfgs: number of stored update pairs, as PyTorch's history_size (default: 10)",
       integer("--history-size", 1, 1024),
     )
     .option(
       "--tolerance-gradient <size>",
-      `for lbfgs: a network stops when all its gradients are smaller (default: ${String(toleranceGradient)})`,
+      `for lbfgs: a network stops when all its gradients are below this (default: ${String(toleranceGradient)})`,
       number("--tolerance-gradient"),
     )
     .option(
       "--tolerance-change <size>",
-      `for lbfgs: the least change of loss or parameters (default: ${String(toleranceChange)})`,
+      `for lbfgs: a network stops when loss or parameters change less (default: ${String(toleranceChange)})`,
       number("--tolerance-change"),
     );
 }
@@ -109,29 +112,29 @@ export function addStepOptions(command: Command, what: string, read: RateReader)
     .optionsGroup("Training:")
     .option("--optimizer <name>", optimizerNames.join(", "), name("--optimizer", optimizerNames), "adam")
     .option(`--learning-rate <${what}>`, rates, read("--learning-rate"))
-    .option(`--momentum <${what}>`, `for ${withMomentum}`, read("--momentum"))
-    .option("--nesterov", "for sgd with momentum; muon has it anyway")
-    .option(`--weight-decay <${what}>`, "pull of the weights towards 0", read("--weight-decay"));
+    .option(`--momentum <${what}>`, `momentum, for ${withMomentum}`, read("--momentum"))
+    .option("--nesterov", "Nesterov momentum, for sgd; muon always uses it")
+    .option(`--weight-decay <${what}>`, "strength of the decay of weights towards 0", read("--weight-decay"));
   return addLineSearchOptions(command)
-    .option("--schedule <name:numbers>", `of the learning rate, in steps: ${scheduleUsage}`, schedule("--schedule"))
+    .option("--schedule <name:numbers>", `learning-rate schedule, in steps: ${scheduleUsage}`, schedule("--schedule"))
     .option(
       "--warmup <steps>",
-      "raise the learning rate from a third of it, before the schedule",
+      "steps of linear warm-up from a third of the learning rate, before the schedule",
       integer("--warmup", 1),
     )
     .option("--epochs <count>", "passes over the rows", integer("--epochs", 1), defaultEpochs)
-    .option("--batch-size <rows>", "rows per step; lbfgs takes all", integer("--batch-size", 1, 2 ** 31), 32);
+    .option("--batch-size <rows>", "rows per step; lbfgs uses all", integer("--batch-size", 1, 2 ** 31), 32);
 }
 
-/** What tells how good the model is, and whether its steps were right. */
+/** Options that show how good the model is, and whether its steps were computed correctly. */
 export function addCheckOptions(command: Command): Command {
   command.optionsGroup("Validation and checks:");
-  command.option("--validation <share>", "share of the rows that is held out", number("--validation"), 0.2);
+  command.option("--validation <share>", "share of the rows held out for validation", number("--validation"), 0.2);
   return addStoppingOptions(command)
-    .option("--verify", "take the same steps in float64 on the CPU and compare")
+    .option("--verify", "repeat the steps in float64 on the CPU and compare")
     .option(
       "--verify-webgpu",
-      "as --verify, and where the training ran without WebGPU take the same steps on a WebGPU adapter, if there is one",
+      "like --verify; also repeat the steps on a WebGPU adapter if training ran without WebGPU",
     );
 }
 
@@ -141,15 +144,15 @@ export function addOutputOptions(command: Command): Command {
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
     .option(
       "--strategy <name>",
-      `how steps are computed: ${strategies.join(", ")}`,
+      `how training steps are computed: ${strategies.join(", ")}`,
       name("--strategy", strategies),
       "auto",
     )
     .optionsGroup("Output:")
-    .option("--output <file>", "where the model goes (default: FILE.safetensors in this folder)")
-    .option("--force", "replace an existing model without keeping it as .bak")
-    .option("--no-chart", "show no curves of the losses in a terminal")
+    .option("--output <file>", "model file (default: FILE.safetensors in this folder)")
+    .option("--force", "replace an existing file without keeping a .bak copy")
+    .option("--no-chart", "do not draw the loss curves in a terminal")
     .option("--json", "print one JSON object instead of text")
     .option("--quiet", "print the result only")
-    .option("--verbose", "say why the strategy was chosen, with its kernels and memory");
+    .option("--verbose", "show why the strategy was chosen, its kernels and memory");
 }

@@ -54,7 +54,7 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly file: OutputFile;
   /** Of a network of a population, where its learning rate was reduced. */
   readonly reductions?: Reductions;
-  /** Where its states go while it goes on. */
+  /** Where its checkpoints are written during training. */
   readonly checkpointing?: Checkpointing | undefined;
   /** Steps that led to the model, where these are not all of the options. */
   readonly steps?: number | undefined;
@@ -94,7 +94,7 @@ export function prepareTable(output: Output, table: Table, flags: CommonFlags, s
   return working(output, preparing, (onProgress) => prepare(table, { ...options, onProgress }));
 }
 
-/** A signal that cannot wait: the newest state is saved as it is. @returns where it is; undefined before the first one */
+/** Saves the newest state at once, for a signal that cannot wait. @returns where it is saved; undefined before the first state */
 function rescue(session: Session): string | undefined {
   const { model, file, checkpointing } = session;
   const { checkpoint } = model;
@@ -102,18 +102,18 @@ function rescue(session: Session): string | undefined {
   const { step, parameters } = checkpoint;
   file.write(modelBytes(session, { parameters, step, finished: false }), false);
   checkpointing?.writeNow(checkpoint);
-  return `the model as it was after step ${grouped(step)} is in ${file.path}${resumeHint(session)}`;
+  return `the model after step ${grouped(step)} is in ${file.path}${resumeHint(session)}`;
 }
 
-/** `; to go on: thalweg train cars.csv --resume` */
+/** `; to resume: thalweg train cars.csv --resume` */
 export function resumeHint({ checkpointing }: Session): string {
   const command = checkpointing?.command;
-  return command === undefined ? "" : `; to go on: ${command}`;
+  return command === undefined ? "" : `; to resume: ${command}`;
 }
 
-/** Said at once when the device is lost. */
+/** Printed at once when the device is lost. */
 export const lostNote = (why: string): string =>
-  `the device was lost: ${why}; the last state is kept, another device is opened`;
+  `the device was lost: ${why}; opening another device and resuming from the last checkpoint`;
 
 /** Trains to the end, or to the end of the step in which a signal comes. */
 export async function runTraining(session: Session, view: ProgressView): Promise<Outcome> {
@@ -133,7 +133,7 @@ export async function runTraining(session: Session, view: ProgressView): Promise
       const { recovered } = progress;
       if (recovered) {
         const after = `after step ${grouped(recovered.step)}, ${grouped(recovered.ms)} ms later`;
-        output.info("", `the training goes on on ${recovered.device} ${after}`);
+        output.info("", `training continues on ${recovered.device} ${after}`);
       }
       view.show(progress);
     }
@@ -165,7 +165,7 @@ export async function save(session: Session, outcome: Outcome, trained = session
   return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
 }
 
-/** A run that was cut off leaves its newest state; of one that has ended well nothing is left that nobody asked for. */
+/** A run that was interrupted leaves its newest state; of one that has ended well nothing is left that nobody requested. */
 async function keepState({ checkpointing, model, output }: Session, { finished }: Outcome): Promise<void> {
   await checkpointing?.settled();
   if (finished) return checkpointing?.end();
@@ -227,7 +227,7 @@ export async function scoreHeldOut({
     return undefined;
   }
   const predict = async () => toPredictions(preprocessing, await model.predict(validation.inputs), model.members);
-  const predictions = await working(output, "scoring the rows held out", predict);
+  const predictions = await working(output, "scoring the held-out rows", predict);
   const score = scorePredictions(preprocessing, predictions, validation, options);
   const mean = model.members > 1 ? `, mean of ${model.members} members` : "";
   for (const [index, line] of scoreLines(score).entries()) {
@@ -237,12 +237,12 @@ export async function scoreHeldOut({
   return score;
 }
 
-/** What a signal ends the command with, once the model is saved. */
+/** The error that ends the command after a signal, once the model is saved. */
 export function interruptedAt(session: Session, { last }: Outcome): Stop {
   const { file, interrupts } = session;
-  const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "in its first steps";
+  const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "during the first steps";
   return new Stop(
-    `interrupted ${done}; the model as it was is in ${file.path}${resumeHint(session)}`,
+    `interrupted ${done}; the current model is in ${file.path}${resumeHint(session)}`,
     interrupts.exitCode,
   );
 }
@@ -264,7 +264,7 @@ const plateauRecord = ({ reduceOnPlateau }: Model<AnyNetwork>) =>
     })),
   };
 
-/** What --json tells of a training. */
+/** The training in the --json record. */
 export async function recordOf(session: Session, { last, finished }: Outcome) {
   const { model, prepared, options, table, file, interrupts } = session;
   const { device, network, members } = model;

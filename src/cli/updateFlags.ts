@@ -16,18 +16,22 @@ export interface UpdateFlags {
 
 export function addUpdateOptions(command: Command): Command {
   return command
-    .option("--clip-norm <norm>", "scale gradients down to this norm where theirs is larger", number("--clip-norm"))
+    .option("--clip-norm <norm>", "clip the gradient norm to this value", number("--clip-norm"))
     .option("--clip-value <value>", "clamp every gradient to ± this", number("--clip-value"))
-    .option("--l1 <lambda>", "penalty λ · Σ |w| over weights and tables; told losses are without it", number("--l1"))
+    .option(
+      "--l1 <lambda>",
+      "penalty λ · Σ |w| over weights and embeddings; not included in reported losses",
+      number("--l1"),
+    )
     .option(
       "--decay <which>",
-      "weights: the weight decay leaves biases, scales and shifts alone (default: all)",
+      "weights: exclude biases, scales and shifts from weight decay (default: all)",
       name("--decay", ["all", "weights"]),
     )
-    .option("--ema <decay>", "the model is a moving average of the parameters: 0.999 for example", number("--ema"))
+    .option("--ema <decay>", "use an exponential moving average of the parameters: for example 0.999", number("--ema"))
     .option(
       "--swa <start[,every]>",
-      "the model is the mean of the parameters after this step and every step (or every n-th) from there on",
+      "use the mean of the parameters after this step and every later step (or every n-th)",
       integerList("--swa", 2),
     );
 }
@@ -35,7 +39,7 @@ export function addUpdateOptions(command: Command): Command {
 function averageOf({ ema: decay, swa: steps }: UpdateFlags): Average | undefined {
   if (steps !== undefined && decay !== undefined) {
     const fix = "leave one of them out";
-    throw new InvalidInput({ place: "--swa", expected: "no --ema beside it", got: "both", fix });
+    throw new InvalidInput({ place: "--swa", expected: "no --ema with it", got: "both", fix });
   }
   if (steps !== undefined) return swa({ start: steps[0]!, every: steps[1] ?? 1 });
   return decay === undefined ? undefined : ema(decay);

@@ -51,7 +51,7 @@ export function announceLength(output: Output): (progress: ReadProgress) => void
     isKnown = true;
     const leftMs = (ms * (total - done)) / done;
     if (leftMs < longMs) return;
-    output.info("", `this takes about ${duration(leftMs)}; the model is saved, and Ctrl-C ends the check`);
+    output.info("", `this takes about ${duration(leftMs)}; the model is already saved, Ctrl-C skips the check`);
   };
 }
 
@@ -100,11 +100,10 @@ async function verifyWebgpu(
   try {
     const repeated = await working(output, "repeating the steps on WebGPU", () => repeat(session, device, request));
     const { deviation, bound, passed, conclusive, ms } = repeated;
-    const how = `${conclusive ? "" : "one step more, "}deviation from float64 ${deviation.toExponential(2)}`;
+    const how = `${conclusive ? "" : "one more step: "}deviation from float64 ${deviation.toExponential(2)}`;
     const limit = `${passed ? "within" : "ABOVE"} the bound ${bound.toExponential(2)}`;
     const { kind, name } = model.device;
-    const trainedOn =
-      (await machineOf(session)) === kind ? name : "WebAssembly, to which the GPU offloaded the network";
+    const trainedOn = (await machineOf(session)) === kind ? name : "WebAssembly (offloaded from the GPU)";
     const times = `${grouped(ms)} ms there, ${grouped(elapsedMs)} ms on ${trainedOn}`;
     output.result("webgpu", `the same ${grouped(steps)} steps on ${device.name}: ${how} ${limit}; ${times}`);
     return repeated;
@@ -113,10 +112,10 @@ async function verifyWebgpu(
   }
 }
 
-/** Tells how far the model, and where it is asked for the same training on WebGPU, is from float64 after the same steps. */
+/** Tells how far the model, and where it is requested the same training on WebGPU, is from float64 after the same steps. */
 export async function verify(session: Session, outcome: Outcome, initialParameters: FloatArray): Promise<Verified> {
   const { model, prepared, options, output, flags, reductions, steps: done } = session;
-  output.info("check", "taking the same steps in float64 on the CPU");
+  output.info("check", "repeating the steps in float64 on the CPU");
   const announce = announceLength(output);
   const known = { ...(reductions && { reductions }), ...(done !== undefined && { steps: done }) };
   const request = { initialParameters, data: prepared.training, options, ...known };

@@ -4,7 +4,7 @@ import { drawLive, eraseLive, terminalColumns } from "./liveText.ts";
 import type { Output } from "./output.ts";
 import { oneLine } from "./safeText.ts";
 
-// Work that may take longer than two seconds says that it goes on: in a terminal in a line that is erased when the work is
+// Shows that work of more than two seconds is still running: in a terminal in a line that is erased when the work is
 // done, else in a line after two seconds and one every ten.
 
 const liveMs = 500;
@@ -57,7 +57,7 @@ export function startWork(output: Output, what: string): Work {
   };
 }
 
-/** Does work and says that it goes on. */
+/** Runs work and shows that it is still running. */
 export async function working<T>(
   output: Output,
   what: string,

@@ -110,10 +110,10 @@ function requireColumns(table: Table, names: readonly string[]): Column[] {
   const differInCase = absent.every((name) => byLowerCase.has(columnName(name).toLowerCase()));
   const fix = differInCase
     ? "the names differ in upper and lower case only: rename the columns"
-    : "this is a model for other columns: pass a table that has them, or train a model on this one";
+    : "pass a table with these columns, or train a model on this table";
   throw new BadFile({
     place: table.place,
-    expected: `the columns that the model was trained on, among them ${listNames(absent)}`,
+    expected: `the columns that the model was trained on, including ${listNames(absent)}`,
     got: `the columns ${listNames([...byName.keys()])}`,
     fix,
   });

@@ -31,7 +31,7 @@ function strayRemedy(
   const areFew = words.length <= mostWords && words.every((word) => word.length <= longestWord);
   const areWords = words.every((word) => !plainNumberText.test(word));
   const option = areFew && areWords ? missingOption(missingWords, words) : undefined;
-  const cells = words.length > 1 ? `the cells (${words.length} different texts)` : "the cell";
+  const cells = words.length > 1 ? `the cells (${words.length} different text values)` : "the cell";
   const pass = option === undefined ? "" : `, pass ${option} if that means a missing value`;
   const isAlone = row === 0 && reading?.strays.size === 1 && reading.strays.get(text) === 1;
   const header = isAlone ? `remove ${rowName(row)} if it is a second header line, ` : "";

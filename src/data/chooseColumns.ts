@@ -54,7 +54,7 @@ function requireLearnable(table: Table, summary: ColumnSummary): void {
   if (kind === "empty") throw fault("a target with values", "empty cells only");
   if (distinct === 1) throw fault("a target with at least two different values", "one class or value only");
   if (kind === "category" && nearlyUnique(summary)) {
-    throw fault("classes that repeat", [`${distinct} different texts`, ...summary.notes].join("; "));
+    throw fault("classes that repeat", [`${distinct} different text values`, ...summary.notes].join("; "));
   }
 }
 
@@ -108,10 +108,10 @@ function judge(summary: ColumnSummary, isAsked: boolean): Candidate {
 }
 
 function noInputs(table: Table, ignored: readonly IgnoredColumn[]): BadFile {
-  const got = ignored.map(({ name, why }) => `${quote(name)} ${why}`).join("; ") || "the target alone";
+  const got = ignored.map(({ name, why }) => `${quote(name)} ${why}`).join("; ") || "only the target column";
   const keep = ignored.find(({ canBeKept }) => canBeKept);
-  const fix = keep ? `name the columns to learn from, such as ${quote(keep.name)}` : "add columns, or ignore fewer";
-  const expected = "at least one column to learn from";
+  const fix = keep ? `name the input columns, such as ${quote(keep.name)}` : "add columns, or ignore fewer";
+  const expected = "at least one input column";
   return new BadFile({ place: table.place, expected, got: got.slice(0, 300), fix });
 }
 
@@ -121,7 +121,7 @@ function requireWeights(table: Table, byName: ReadonlyMap<string, Column>, name:
   if (!targets.has(column)) return column;
   const place = `${table.place}: weightColumn`;
   const fix = "name another column";
-  throw new InvalidInput({ place, expected: "a column that is no target", got: quote(name), fix });
+  throw new InvalidInput({ place, expected: "a column that is not the target", got: quote(name), fix });
 }
 
 /** What a column holds. */
@@ -131,7 +131,7 @@ export interface ColumnKind {
   readonly missing: number;
   /** Different values, missing ones not counted. */
   readonly distinct: number;
-  /** Why `prepare` would not make it an input unless it is asked for. */
+  /** Why `prepare` would not make it an input unless it is requested. */
   readonly unused: string | undefined;
 }
 
@@ -158,7 +158,7 @@ function usedOf(candidates: readonly Candidate[], ignored: Map<Column, IgnoredCo
   const spare = candidates.filter(({ isSpare }) => isSpare === true);
   for (const { summary, ignored: left } of spare) {
     ignored.delete(summary.column);
-    notes.push(`${quote(summary.column.name)} holds ${left!.why}; it is kept, because no other column is left`);
+    notes.push(`${quote(summary.column.name)} holds ${left!.why}; it is kept because no other column is left`);
   }
   return spare;
 }
@@ -186,13 +186,14 @@ export function* chooseColumns(table: Table, options: ColumnOptions): Steps<Choi
       continue;
     }
     if (unwanted.has(column) || (wanted && !wanted.has(column))) {
-      ignored.set(column, { name, why: "left out as asked", canBeKept: false });
+      ignored.set(column, { name, why: "excluded as requested", canBeKept: false });
       continue;
     }
     const judged = judge(yield* inspectWords(table, column), wanted !== undefined);
     const { summary, isSpare = false } = judged;
     const speaks = isSpare && (yield* goesWithTarget(summary, targets[0]!, task.task));
-    if (speaks) notes.push(`${quote(name)} holds ${judged.ignored!.why}; it is kept, because it goes with the target`);
+    if (speaks)
+      notes.push(`${quote(name)} holds ${judged.ignored!.why}; it is kept because it correlates with the target`);
     const candidate = speaks ? { summary } : judged;
     candidates.push(candidate);
     if (candidate.ignored) ignored.set(column, candidate.ignored);

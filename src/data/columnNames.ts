@@ -23,7 +23,7 @@ export function namesByPlace(
       fix: `add a header line such as ${inputs.slice(0, 12).join(",")}${inputs.length > 12 ? ",…" : ""}; if the first line has names, pass --header yes`,
     });
   }
-  const note = `no header line: the columns are taken in the order of the model, ${listNames(all)}; --header yes takes the first line as names`;
+  const note = `no header line: columns are read in the order of the model, ${listNames(all)}; --header yes reads the first line as names`;
   return { names: all, note };
 }
 
@@ -60,7 +60,7 @@ export function* namesInHeader(cells: readonly string[], width: number, place: s
     if (before !== undefined) {
       const forms = before.written === written ? "" : ", in two forms that look the same";
       const got = `${quote(name)} in columns ${before.place} and ${column + 1}${forms}`;
-      const expected = "column names that differ";
+      const expected = "different column names";
       const fix = "rename one of the two columns; if the first line is a row, pass --header no";
       throw new BadFile({ place, expected, got, fix });
     }

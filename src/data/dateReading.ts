@@ -68,7 +68,7 @@ function describeOdd({ missingWords }: Table, { words, others }: Odd, form: Date
   if (words.length > 0) {
     const option = words.length <= mostWords ? missingOption(missingWords, words) : undefined;
     const remedy = option === undefined ? "correct them" : `pass ${option} if that means a missing value`;
-    faults.push(`${listNames(words, mostNamed)} ${words.length === 1 ? "is" : "are"} no date; ${remedy}`);
+    faults.push(`${listNames(words, mostNamed)} ${words.length === 1 ? "is not a date" : "are not dates"}; ${remedy}`);
   }
   if (others.length > 0) {
     const named = listNames(others, mostNamed);

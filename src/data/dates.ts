@@ -177,7 +177,7 @@ export function parseDate(text: string, form: DateForm): number | undefined {
   return text.length <= longestDate ? parsers[form](text.trim()) : undefined;
 }
 
-/** The forms in which a text is a date; YYYYMMDD is a number as well and must be asked for. */
+/** The forms in which a text is a date; YYYYMMDD is a number as well and must be requested. */
 export const formsOf = (text: string, allowCompact: boolean): DateForm[] =>
   text.length > longestDate || !/\d/.test(text)
     ? []

@@ -3,17 +3,12 @@ import type { Steps } from "./slices.ts";
 
 /** First bytes of files that people take for tables, and what to do with them. */
 const foreign: readonly (readonly [magic: string, kind: string, fix: string])[] = [
-  ["PAR1", "a Parquet file", "export it as CSV"],
-  ["ARROW1", "an Arrow file", "export it as CSV"],
-  ["FEA1", "a Feather file", "export it as CSV"],
-  ["PK\x03\x04", "a zip archive or a spreadsheet", "unpack it, or save the sheet as CSV"],
+  ["FEA1", "a Feather file of version 1", "save it as version 2, or as CSV"],
   ["\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"],
-  ["\x1f\x8b", "a gzip archive", "unpack it with gunzip"],
   ["BZh", "a bzip2 archive", "unpack it with bunzip2"],
   ["\xfd7zXZ", "an xz archive", "unpack it with unxz"],
   ["\x28\xb5\x2f\xfd", "a zstd archive", "unpack it with unzstd"],
   ["7z\xbc\xaf", "a 7z archive", "unpack it"],
-  ["\x93NUMPY", "a NumPy array", "save it with numpy.savetxt and delimiter=','"],
   ["\x89HDF", "an HDF5 file", "export it as CSV"],
   ["SQLite format 3", "an SQLite database", "export one table as CSV"],
   ["MATLAB 5.0", "a MATLAB file", "save it with writetable"],

@@ -66,7 +66,7 @@ function standardized(reader: CellReader, row: number, { mean, deviation }: Numb
     place: cellPlace(table, row, column.name),
     expected: "a number near those the model was trained on",
     got: quote(labelOf(column.cells[row]!)),
-    fix: "correct the cell, or train with such values",
+    fix: "correct the cell, or include such values in training",
   });
 }
 
@@ -139,7 +139,7 @@ class LabelFinder {
     const more = this.#found.size > pairs.length ? ", …" : "";
     return pairs.length === 0
       ? []
-      : [`${quote(this.#column)}: taken in the case of training: ${pairs.join(", ")}${more}`];
+      : [`${quote(this.#column)}: letter case adapted to training: ${pairs.join(", ")}${more}`];
   }
 }
 
@@ -215,7 +215,7 @@ function categoryEncoder(reader: CellReader, as: CategoryColumn, isStrict: boole
   return encoderOf(reader, as, { write, fill, unseen, labels });
 }
 
-/** @param isStrict a category that was not seen in training is an error; else its inputs are 0 */
+/** @param isStrict fail on categories that were not seen in training; else its inputs are 0 */
 export function inputEncoder(reader: CellReader, as: InputColumn, isStrict: boolean): Encoder {
   if (as.kind === "category") return categoryEncoder(reader, as, isStrict);
   const filling = ((as.fill ?? as.mean) - as.mean) / as.deviation;
@@ -287,7 +287,7 @@ export function* encodeRows(place: string, encoders: readonly Encoder[], rows: U
   const width = encoders.reduce((sum, encoder) => sum + encoder.width, 0);
   if (rows.length * width > mostValues) {
     const got = `${rows.length} rows of ${width} values`;
-    const fix = "ignore columns with many categories, or take fewer rows";
+    const fix = "ignore columns with many categories, or use fewer rows";
     throw new BadFile({ place, expected: `at most ${mostValues} values`, got, fix });
   }
   const matrix = new Float32Array(rows.length * width);

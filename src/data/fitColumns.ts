@@ -189,11 +189,11 @@ function* fitCategory(summary: ColumnSummary, options: FitOptions): Steps<Fitted
   const found = [yield* writtenFormsNote(summary), note].filter((text) => text !== undefined);
   const notes = found.map((text) => `${quote(name)}: ${text}`);
   if (isNumbered && needsIndicator(present, options)) {
-    notes.push(`${quote(name)}: missing cells are a category of their own`);
+    notes.push(`${quote(name)}: missing cells form their own category`);
   }
   if (absent.length > 0 && values.length > 1) {
     notes.push(
-      `${quote(name)}: ${listNames(absent, 6)} ${absent.length === 1 ? "occurs in no row that is learned from and counts as an unseen value" : "occur in no row that is learned from and count as unseen values"}`,
+      `${quote(name)}: ${listNames(absent, 6)} ${absent.length === 1 ? "occurs in no training row and is treated as an unseen value" : "occur in no training row and are treated as unseen values"}`,
     );
   }
   return { column, varies: values.length > 1, notes };
@@ -223,15 +223,15 @@ export function fitClasses(
   const place = `${table.place}: column ${quote(name)}`;
   const rows = counts.reduce((a, b) => a + b, 0);
   if (values.length < 2) {
-    const expected = "at least two classes in the rows that can be learned from";
-    const left = lost > 0 ? `, in the ${rows} rows that are left: ${lost} rows with missing cells are left out` : "";
+    const expected = "at least two classes in the usable rows";
+    const left = lost > 0 ? `, in the ${rows} remaining rows: ${lost} rows with missing cells were dropped` : "";
     const got = `one class only, ${quote(values[0]!)}${left}`;
     const fill = lost > 0 ? "fill missing cells (impute), ignore columns with many of them" : "ignore columns with many empty cells"; // prettier-ignore
     throw new BadFile({ place, expected, got, fix: `choose another target, or ${fill}` });
   }
   if (values.length > 10 && values.length > rows / 2) {
     const fix = "use the task regression, or choose another target";
-    const left = lost > 0 ? ` in ${rows} rows; ${lost} rows with missing cells are left out` : "";
+    const left = lost > 0 ? ` in ${rows} rows; ${lost} rows with missing cells were dropped` : "";
     throw new BadFile({ place, expected: "classes that repeat", got: `${values.length} different values${left}`, fix });
   }
   const spellings = labels.spellings?.filter(([, value]) => values.includes(value));
@@ -244,6 +244,6 @@ export function fitClasses(
     encoding: isBinary && values.length === 2 ? "binary" : "oneHot",
   };
   const notes =
-    absent.length > 0 ? [`${quote(name)}: ${listNames(absent, 6)} have no row to learn from and are no classes`] : [];
+    absent.length > 0 ? [`${quote(name)}: ${listNames(absent, 6)} have no training row and are not classes`] : [];
   return { target, notes };
 }

@@ -3,9 +3,9 @@ import { type NumberParts, splitNumber } from "./numberParts.ts";
 /** A footnote that is a letter, as in "12 a". */
 export const singleLetter = /^\p{Ll}$/u;
 
-/** Of a column's different texts, at most this share may have a mark: more marks are part of the values. */
+/** Of a column's different text values, at most this share may have a mark: more marks are part of the values. */
 const mostMarked = 0.1;
-/** With more different texts, `12*` is taken for 12 even where 12 occurs as well. */
+/** With more different text values, `12*` is taken for 12 even where 12 occurs as well. */
 const fewTexts = 20;
 
 /** The mark behind the digits that may be a footnote. */
@@ -34,7 +34,7 @@ export class FootnoteEvidence {
     this.#bare.add(bare);
   }
 
-  /** @param total different texts */
+  /** @param total different text values */
   areFootnotes(total: number): boolean {
     if (this.#marked === 0 || this.#marked > mostMarked * total || this.#equalLetters) return false;
     return total > fewTexts || !this.#equalMarks;
@@ -47,7 +47,7 @@ export function isMarked(text: string): boolean {
   return parts !== undefined && markOf(parts) !== "";
 }
 
-/** Whether the marks in these different texts are footnotes. */
+/** Whether the marks in these different text values are footnotes. */
 export function haveFootnotes(texts: readonly string[]): boolean {
   const all = new Set(texts);
   const evidence = new FootnoteEvidence();

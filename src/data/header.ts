@@ -37,8 +37,8 @@ export const generatedNumber = (name: string): number | undefined => {
 export const hasOwnNames = ({ inputs, targets }: ExpectedColumns): boolean =>
   [...inputs, ...targets].some((name) => generatedNumber(name) === undefined);
 
-const rowNote = "--header no takes it as a row";
-const namesNote = "--header yes takes the first line as names";
+const rowNote = "--header no reads it as data";
+const namesNote = "--header yes reads the first line as names";
 
 /** What one column says. */
 interface ColumnEvidence {
@@ -196,7 +196,7 @@ function* byCells(first: readonly string[], rows: readonly (readonly string[])[]
   if (columns.some((column) => column.numeric && column.named)) return { header: true };
   if (rows.length > 0 && isIndexColumn(first[0]!, columnCells(rows, 0))) return { header: true };
   if (rows.length > 1 && hasNumberNames(first, columns, rows.slice(0, 50))) {
-    const note = `the ascending numbers in the first line are taken as column names; ${rowNote}`;
+    const note = `the ascending numbers in the first line are read as column names; ${rowNote}`;
     return { header: true, note };
   }
   const noHeader = { header: false, note: `no header line: columns are named column1, column2, …; ${namesNote}` };
@@ -213,12 +213,12 @@ function* byCells(first: readonly string[], rows: readonly (readonly string[])[]
     const why = !mostRepeat ? "one text occurs twice in it" : `${quote(example.first)} occurs below it`;
     return {
       header: false,
-      note: `the first line is taken as a row, because ${why}: columns are named column1, column2, …; ${namesNote}`,
+      note: `the first line is read as data, because ${why}: columns are named column1, column2, …; ${namesNote}`,
     };
   }
   return {
     header: true,
-    note: `the first line is taken as column names, because its texts do not occur below it; ${rowNote}`,
+    note: `the first line is read as column names, because its words do not occur below it; ${rowNote}`,
   };
 }
 

@@ -91,13 +91,13 @@ function whyNumbering(name: string, { count, least, largest, ascends }: WholeNum
   if (count < fewestRows || parts.some((word) => amountWords.has(word))) return undefined;
   const range = largest - least + 1;
   if (range === count && (ascends || least === 0 || least === 1)) {
-    return `whole numbers from ${least} to ${largest}, each once: they count the rows`;
+    return `whole numbers from ${least} to ${largest}, each once: row numbers`;
   }
   if (count >= 20 && ascends && range <= 1.5 * count) {
-    return "almost all whole numbers of a range, each once and in order: they count the rows";
+    return "almost all whole numbers of a range, each once and in order: row numbers";
   }
-  if (isNumbered(parts)) return "all-different whole numbers, named like a record's number";
-  return largest > Number.MAX_SAFE_INTEGER ? "all-different whole numbers too large for an amount" : undefined;
+  if (isNumbered(parts)) return "unique whole numbers, named like a record number";
+  return largest > Number.MAX_SAFE_INTEGER ? "unique whole numbers too large to be amounts" : undefined;
 }
 
 /** A column with at most this many distinct ids, each in at least this many rows on average, is a grouping column, not an id. */
@@ -127,13 +127,13 @@ function identityByName(name: string, isText: boolean, distinct: number, whole: 
   }
   if (!isText && codeWords.has(parts.at(-1) ?? "")) {
     const few = distinct <= mostCodes && distinct <= count / 2;
-    if (!few) return { why: `named like a code, which is no amount, ${values}`, byName: true };
+    if (!few) return { why: `named like a code, not an amount, ${values}`, byName: true };
     return { areNames: true, note: `numbers that are named like codes: each of the ${distinct} is a category` };
   }
   if (!isNamedLikeId(name) || count < 3) return undefined;
   if (distinct > mostGroups || count < rowsPerGroup * distinct)
     return { why: `named like an id, ${values}`, byName: true };
-  const note = `named like an id, and kept as categories, because there are ${distinct} values only, in ${Math.floor(count / distinct)} rows each`;
+  const note = `named like an id, but kept as categories because there are only ${distinct} values, in ${Math.floor(count / distinct)} rows each`;
   return { areNames: true, note };
 }
 
@@ -164,7 +164,7 @@ export function identityOf(
   { name, isIndex = false }: Column,
   { isText, distinct, present, labels, whole }: Cells,
 ): Identity {
-  if (isIndex) return { why: "a column without a name that counts the rows", byName: true };
+  if (isIndex) return { why: "an unnamed column of row numbers", byName: true };
   if (!isText && !whole) return {};
   const counted = whole ?? { count: present, least: 0, largest: 0, ascends: false };
   const named = identityByName(name, isText, distinct, counted);

@@ -35,7 +35,7 @@ export interface ColumnSummary {
 
 /** A column with more different labels than this cannot be categories or classes. */
 export const mostLabels = 1000;
-/** More categories than this are inputs, unless asked for, only where each has at least `leastRows` rows on average to learn from. */
+/** More categories than this are inputs, unless requested, only where each has at least `leastRows` rows on average to learn from. */
 const manyCategories = 100;
 const leastRows = 5;
 
@@ -120,7 +120,7 @@ function categoryNotes(labels: readonly string[]): string[] {
   const other = labels.find((label) => !plainNumberText.test(label));
   const numbers = labels.filter((label) => plainNumberText.test(label)).length;
   if (other === undefined || numbers <= labels.length / 2) return [];
-  return [`${quote(other)} is no number, so that each value is a category; --missing names words for missing cells`];
+  return [`${quote(other)} is not a number, so every value is a category; --missing names words for missing cells`];
 }
 
 function textSummary(table: Table, column: Column, texts: Texts, why?: string): Omit<ColumnSummary, "missing"> {
@@ -188,17 +188,17 @@ export function whyImpossible(summary: ColumnSummary): string | undefined {
   if (kind === "empty") return "every cell is empty";
   if (distinct === 1) return whyConstant(summary);
   if (almostDates !== undefined) return almostDates;
-  if (kind === "category" && !labels) return `${distinct} different texts; ${mostLabels} are the most`;
+  if (kind === "category" && !labels) return `${distinct} different text values; at most ${mostLabels} are supported`;
   return undefined;
 }
 
-/** Why a column is not an input unless it is asked for; undefined where it is of use. */
+/** Why a column is not an input unless it is requested; undefined where it is of use. */
 export function whyUseless(summary: ColumnSummary): string | undefined {
   const { column, kind, missing, distinct } = summary;
   const rows = column.cells.length;
   if (missing > rows / 2) return `${missing} of ${rows} cells are missing`;
   if (kind !== "category") return undefined;
-  if (nearlyUnique(summary)) return `${distinct} different texts in ${rows} rows, as in a column of names`;
+  if (nearlyUnique(summary)) return `${distinct} different text values in ${rows} rows, as in a column of names`;
   const isTooRare = distinct > manyCategories && distinct > presentCells(summary) / leastRows;
-  return isTooRare ? `${distinct} different texts in ${rows} rows, fewer than ${leastRows} rows of each` : undefined;
+  return isTooRare ? `${distinct} different text values in ${rows} rows, fewer than ${leastRows} rows each` : undefined;
 }

@@ -120,7 +120,7 @@ function* missingWordsNote(summary: ColumnSummary): Steps<string | undefined> {
   const mayBeValues = kind === "category" || kind === "empty" || missing > column.cells.length / 2;
   const found = mayBeValues ? yield* missingWordsFound(summary) : undefined;
   if (found === undefined) return undefined;
-  return `taken as missing: ${found} of ${column.cells.length} cells; --missing names the words that are`;
+  return `read as missing: ${found} of ${column.cells.length} cells; --missing sets these words`;
 }
 
 /** What a column holds, with a note on words that were taken as missing. */
@@ -143,19 +143,17 @@ export function missingNotes(
   const notes: string[] = [];
   if (withoutTarget > 0) {
     const have = withoutTarget === 1 ? ["has", "is"] : ["have", "are"];
-    notes.push(
-      `${withoutTarget} of ${table.rowCount} rows ${have[0]} no ${quote(targetName)} and ${have[1]} not learned from`,
-    );
+    notes.push(`${withoutTarget} of ${table.rowCount} rows ${have[0]} no ${quote(targetName)} and ${have[1]} not used`);
   }
   if (withoutInput === 0) return notes;
   const isOne = withoutInput === 1;
   const named = missing.slice(0, 5).map(({ name, cells }) => `${quote(name)} (${cells})`);
   const more =
     missing.length > 5 ? ` and ${missing.length - 5} more ${missing.length === 6 ? "column" : "columns"}` : "";
-  const kept = isFilled ? "filled with the median or the most frequent value, and an input says where" : "learned from";
+  const kept = isFilled ? "filled with the median or the most frequent value, and an extra input marks them" : "kept";
   const what = isImputed
-    ? `they are ${kept}`
-    : `${isOne ? "this row is" : "these rows are"} left out, ${rows.length} rows remain`;
+    ? `cells are ${kept}`
+    : `${isOne ? "this row is" : "these rows are"} dropped, ${rows.length} rows remain`;
   const known = table.rowCount - withoutTarget;
   notes.push(
     `${withoutInput} of ${known} rows ${isOne ? "has" : "have"} missing cells, in ${named.join(", ")}${more}: ${what}`,
@@ -164,7 +162,7 @@ export function missingNotes(
   if (!isImputed && isFew) {
     const lost = firstLost.map((row) => table.rowName(row)).join(", ");
     notes.push(
-      `warning: only ${rows.length} of ${known} rows are learned from; lost are ${lost}${withoutInput > firstLost.length ? ", …" : ""}; the choice impute fills missing cells instead`,
+      `warning: only ${rows.length} of ${known} rows are used; dropped: ${lost}${withoutInput > firstLost.length ? ", …" : ""}; choose impute to fill missing cells instead`,
     );
   }
   return notes;

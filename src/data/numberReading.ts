@@ -57,7 +57,7 @@ function noteOf(format: NumberFormat, isPlain: boolean, ambiguous: string | unde
   return format.accounting ? `${read}; ${open}` : open;
 }
 
-/** More different texts than this are amounts. */
+/** More different text values than this are amounts. */
 const mostLabelTexts = 10;
 const wholeWithUnit = /^\d+(?:\S+| \p{L})$/u;
 
@@ -68,9 +68,10 @@ export function whyLabels({ format, cells }: NumberReading, texts: TextCounts): 
     return undefined;
   const all = [...texts.keys()];
   const first = quote(all[0]!);
-  if (accounting) return `${texts.size} different texts such as ${first}, some with a sign behind them, are categories`;
+  if (accounting)
+    return `${texts.size} different text values such as ${first}, some followed by a sign, are categories`;
   if (suffix === "" || !all.every((text) => wholeWithUnit.test(text))) return undefined;
-  return `${texts.size} different texts such as ${first} are categories, not amounts in ${quote(suffix)}`;
+  return `${texts.size} different text values such as ${first} are categories, not amounts in ${quote(suffix)}`;
 }
 
 function firstOf(texts: Iterable<string>, most: number): string[] {
@@ -93,7 +94,7 @@ function* areFootnotes(texts: TextCounts): Steps<boolean> {
 
 /**
  * Returns the format in which most cells are numbers; undefined where at most half of them are.
- * The format is inferred from the first different texts and from those that do not fit what the first were taken for.
+ * The format is inferred from the first different text values and from those that do not fit what the first were taken for.
  * @param texts how often each text occurs, missing ones left out
  */
 export function* readAsNumbers(texts: TextCounts, hints: NumberHints): Steps<NumberReading | undefined> {

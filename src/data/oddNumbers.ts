@@ -1,4 +1,4 @@
-/** Fewer different texts with a slash are labels, such as the genotypes 0/0, 0/1 and 1/1. */
+/** Fewer different text values with a slash are labels, such as the genotypes 0/0, 0/1 and 1/1. */
 const fewestFractions = 20;
 const slash = "a slash";
 
@@ -16,7 +16,7 @@ const oddForms: readonly (readonly [form: RegExp, words: string])[] = [
   [/^[-+\u2212]?\d[\d.,]*\s?\p{Sc}\/[\p{L}²³\d]{1,8}$/u, "a price per unit"],
   [/^[-+\u2212]?\d[\d.,]*\s\(\d+\)$/u, "a second number in parentheses"],
   [/^\d+:[0-5]\d(?::[0-5]\d)?$/u, "hours or minutes before a colon"],
-  [/^\p{Sc}?\d[\d.,]*\s?[kKmMbB]$/u, "k or M behind them"],
+  [/^\p{Sc}?\d[\d.,]*\s?[kKmMbB]$/u, "k or M after them"],
   [/^[-+\u2212]?(?:\d+\.?\d*|\.\d+)d[-+]?\d{1,3}$/iu, "an exponent D instead of E"],
   [/^(?:\d+\s)?\d+\s?\/\s?\d+$/u, slash],
   [/^-?\d[\d.]*\s?°.*[NSEWO'\u2032]$/u, "degrees and minutes"],

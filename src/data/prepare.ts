@@ -61,7 +61,7 @@ export interface TableReport {
 export interface Prepared {
   readonly preprocessing: Preprocessing;
   readonly training: Dataset;
-  /** Held-out rows; undefined when none were asked for. */
+  /** Held-out rows; undefined when none were requested. */
   readonly validation: Dataset | undefined;
   readonly trainingRows: number;
   readonly validationRows: number;
@@ -143,14 +143,14 @@ function* fitInputs({ table, choice }: Draft, options: FitOptions): Steps<Fitted
     .filter((entry) => !isKept.has(entry))
     .map(({ summary, fitted }) => ({
       name: summary.column.name,
-      why: `has ${takesMissing(fitted.column) ? "one value only" : "no value"} in the rows that are learned from`,
+      why: `has ${takesMissing(fitted.column) ? "one value only" : "no value"} in the training rows`,
       canBeKept: false,
     }));
   if (kept.length === 0) {
     const fix = "add rows, or hold out fewer";
-    throw new BadFile({ place: table.place, expected: "values in the rows learned from", got: "none", fix });
+    throw new BadFile({ place: table.place, expected: "values in the training rows", got: "none", fix });
   }
-  const constant = varying.length > 0 ? [] : ["no column varies among the rows that are learned from"];
+  const constant = varying.length > 0 ? [] : ["no column varies among the training rows"];
   return {
     summaries: kept.map(({ summary }) => summary),
     columns: kept.map(({ fitted }) => fitted.column),
@@ -218,7 +218,7 @@ function splitNotes(share: number, { validation }: RowSplit, classes: Classes | 
   const single = classes.labels.values.filter((_, index) => classes.counts[index] === 1);
   if (single.length > 0 && single.length < classes.labels.values.length) {
     notes.push(
-      `${single.slice(0, 6).map(quote).join(", ")}: one row only, which is learned from, so that no score tells of it`,
+      `${single.slice(0, 6).map(quote).join(", ")}: only one row, which is used for training, so no score covers it`,
     );
   }
   return notes;

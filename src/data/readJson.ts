@@ -40,7 +40,7 @@ function notJson(place: string, cause: unknown, { json, rowsBefore }: Broken = {
       cause,
     });
   }
-  const behind = rowsBefore ? `${place}: behind row ${rowsBefore}` : place;
+  const behind = rowsBefore ? `${place}: after row ${rowsBefore}` : place;
   const got = cause instanceof Error ? quote(cause.message) : "an error";
   const fix = "check that the file is complete, from [ to ]";
   return new BadFile({ place: behind, expected: "valid JSON", got, fix, cause });
@@ -64,12 +64,12 @@ function* rowsOfArray(text: string, place: string): Steps<unknown[]> {
       if (value === undefined) throw notJson(place, new Error(`the array does not end, after row ${rows.length}`));
       if (text.slice(value).trim() === "") return rows;
       if (/^\s*\[/.test(text.slice(value, value + 1000))) throw arrayPerLine(place);
-      throw notJson(place, new Error("text behind the array"));
+      throw notJson(place, new Error("text after the array"));
     }
     const own = text.slice(value.from, value.to);
     const first = value.from === start + 1;
     const blank = own.trim() === "";
-    if (blank && !first) throw notJson(place, new Error(`a comma without a row behind row ${rows.length}`));
+    if (blank && !first) throw notJson(place, new Error(`a comma without a row after row ${rows.length}`));
     if (!blank) for (const row of parse(`[${own}]`, place, rows.length) as unknown[]) rows.push(row);
     yield (value.to - value.from) / text.length;
   }

@@ -49,8 +49,8 @@ interface Row {
 function rowOf(line: string, at: number, place: string): Row {
   const tokens = tokensOf(line);
   if (pair.test(tokens[0]!)) {
-    const fix = "write what is to be predicted in front of the features, 0 where it is not known";
-    const expected = "a label in front of index:value";
+    const fix = "write the label before the features, or 0 if it is unknown";
+    const expected = "a label before index:value";
     throw new BadFile({ place: `${place}: line ${at}`, expected, got: quote(tokens[0]!), fix });
   }
   const found = tokens.slice(1).map((text) => pair.exec(text));
@@ -62,7 +62,7 @@ function rowOf(line: string, at: number, place: string): Row {
   if (tokens[0]!.includes(",")) {
     const fix = "keep one label per line; write numbers with a decimal point";
     const got = `several labels per row, ${quote(tokens[0]!)}`;
-    throw new BadFile({ place: `${place}: line ${at}`, expected: "one label in front of the features", got, fix });
+    throw new BadFile({ place: `${place}: line ${at}`, expected: "one label before the features", got, fix });
   }
   const pairs = found.map((match) => [match![1]!, match![2]!] as const);
   return { line: at, label: tokens[0]!, pairs };

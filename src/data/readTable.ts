@@ -1,5 +1,6 @@
 import { BadFile, InvalidInput, requireOptions } from "../errors.ts";
 import { requireName } from "../graph/network.ts";
+import { binaryKindOf } from "./binary/fileKind.ts";
 import { type DecodedText, decodeText } from "./decodeText.ts";
 import type { NumberHints } from "./inferNumberFormat.ts";
 import { defaultMissing, missingWordsOf } from "./missing.ts";
@@ -71,7 +72,7 @@ function* readText(text: string, place: string, options: ReadOptions): Steps<Raw
   if (found)
     throw new BadFile({
       place,
-      expected: "a table in CSV, TSV, JSON, NDJSON, ARFF or libsvm",
+      expected: "a table in CSV, TSV, JSON, NDJSON, Parquet, Arrow or NumPy's format",
       got: found[1],
       fix: found[2],
     });
@@ -85,7 +86,13 @@ function* readSteps(content: Uint8Array | string, place: string, options: ReadOp
   const decoded: DecodedText =
     typeof content === "string" ? { text: content, notes: [] } : yield* scaled(decodeText(content, place), 0.1);
   const text = decoded.text.replace(/^\uFEFF/, "");
-  const { likelyDecimal, cutAtSemicolons, ...table } = yield* scaled(readText(text, place, options), 0.9);
+  const raw = yield* scaled(readText(text, place, options), 0.9);
+  return tableOf({ ...raw, notes: [...decoded.notes, ...raw.notes] }, place, options);
+}
+
+/** What a layout's reader found, with what the user knows about it. */
+function tableOf(raw: RawTable, place: string, options: ReadOptions): Table {
+  const { likelyDecimal, cutAtSemicolons, ...table } = raw;
   const { missing, decimal, thousands } = options;
   const stated = { ...(decimal && { decimal }), ...(thousands !== undefined && { thousands }) };
   return {
@@ -97,13 +104,13 @@ function* readSteps(content: Uint8Array | string, place: string, options: ReadOp
       ...(likelyDecimal && !decimal && { likelyDecimal }),
       ...(cutAtSemicolons && !decimal && { cutAtSemicolons }),
     },
-    notes: [...decoded.notes, ...table.notes],
   };
 }
 
 /**
- * Reads a table: CSV, TSV and other delimited text, JSON rows, NDJSON, ARFF or libsvm. The content decides which, not the name.
- * The work is done in slices of 8 ms, so that a page stays responsive.
+ * Reads a table: CSV, TSV and other delimited text, JSON rows, NDJSON, ARFF or libsvm; Parquet, Arrow, NumPy's .npy and .npz, and IDX,
+ * whose readers are loaded when such a file is read; any of these compressed by gzip. The content decides which, not the name.
+ * The work on text is done in slices of 8 ms, so that a page stays responsive.
  * @param content bytes or text of the file
  * @param place what messages call the file
  * @throws BadFile on an empty or binary file, another layout, broken JSON or quotes, ragged rows or two columns of one name
@@ -115,10 +122,22 @@ export async function readTable(
   options: ReadOptions = {},
 ): Promise<Table> {
   requireReadOptions(place, options);
-  return runInSlices(readSteps(content, place, options), { total: content.length, work: 1 }, options);
+  const kind = typeof content === "string" ? undefined : binaryKindOf(content);
+  let text = content;
+  if (kind !== undefined) {
+    const { readBinary } = await import("./binary/readBinary.ts");
+    const found = await readBinary(content as Uint8Array, place, kind);
+    options.signal?.throwIfAborted();
+    if (!(found instanceof Uint8Array)) {
+      options.onProgress?.({ done: content.length, total: content.length });
+      return tableOf(found, place, options);
+    }
+    text = found;
+  }
+  return runInSlices(readSteps(text, place, options), { total: content.length, work: 1 }, options);
 }
 
-/** `readTable` without slices, for those who can wait. */
+/** `readTable` of text without slices, for those who can wait. */
 export function readTableAtOnce(content: Uint8Array | string, place: string, options: ReadOptions = {}): Table {
   requireReadOptions(place, options);
   return runSteps(readSteps(content, place, options));

@@ -59,7 +59,7 @@ export function* buildTable(
     if (row % rowsPerStep === rowsPerStep - 1) yield (0.5 * rowsPerStep) / rows.length;
   }
   if (names.size === 0) {
-    throw new BadFile({ place, expected: "at least one row", got: "none", fix: "add rows to learn from" });
+    throw new BadFile({ place, expected: "at least one row", got: "none", fix: "add rows" });
   }
   requireDense(place, rows.length, names, present);
   const drafts = new Map<string, Draft>();

@@ -142,7 +142,7 @@ export class RowScanner {
       const lineEnd = this.lineEnd(after);
       const end = Math.min(this.cellEnd.from(after), lineEnd);
       if (quoted) {
-        if (this.skipBlanks(after) < end) throw this.fault("text behind the closing quote");
+        if (this.skipBlanks(after) < end) throw this.fault("text after the closing quote");
         this.cells.push(unquote(this.text.slice(start, after)));
         this.line += this.text.slice(start, after).match(lineEnds)?.length ?? 0;
       } else this.cells.push(this.text.slice(at, end));

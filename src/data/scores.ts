@@ -6,7 +6,7 @@ import { classRows, classTargets } from "../metrics/rows.ts";
 import { type ClassPredictions, type NumberPredictions, type Predictions, toPredictions } from "./predictions.ts";
 import type { Preprocessing } from "./preprocessing.ts";
 
-/** Metrics that were asked for. */
+/** Metrics that were requested. */
 interface AskedMetrics {
   readonly metrics?: { readonly [Name in MetricName]?: number };
 }
@@ -26,7 +26,7 @@ export interface ClassScore extends AskedMetrics {
   readonly classes: readonly string[];
   /** Rows by true class, then by predicted class. */
   readonly confusion: readonly (readonly number[])[];
-  /** Metrics that were asked for and that each class has. */
+  /** Metrics that were requested and that each class has. */
   readonly perClass?: { readonly [Name in MetricName]?: readonly number[] };
 }
 
@@ -38,7 +38,7 @@ export interface NumberScore extends AskedMetrics {
   readonly rows: number;
   /** In the units of the table; r2 is 0 for always predicting the mean, and NaN of a single row. */
   readonly columns: readonly { readonly name: string; readonly rmse: number; readonly r2: number }[];
-  /** Metrics that were asked for, of each target. */
+  /** Metrics that were requested, of each target. */
   readonly perOutput?: { readonly [Name in MetricName]?: readonly number[] };
 }
 
@@ -84,7 +84,7 @@ function requireProbabilities({ metrics }: MetricsPlan, scores: Float64Array, cl
   });
 }
 
-/** The metrics that were asked for, of one member. */
+/** The metrics that were requested, of one member. */
 function askedFor(sums: MemberSums, names: readonly MetricName[]) {
   const found = names.map((name) => [name, sums.of(name)] as const).filter(([, { matrix }]) => !matrix);
   const parts = found.filter(([, { each }]) => each).map(([name, { each }]) => [name, [...each!]] as const);
@@ -155,5 +155,5 @@ export function scorePredictions(
   const truth = toPredictions(preprocessing, data.targets, 1);
   if (predictions.kind === "class" && truth.kind === "class") return scoreClasses(predictions, truth, metrics);
   if (predictions.kind === "number" && truth.kind === "number") return scoreNumbers(predictions, truth, metrics);
-  throw new TypeError("scorePredictions: predictions and targets are of different kinds");
+  throw new TypeError("scorePredictions: predictions and targets differ in kind");
 }

@@ -77,7 +77,7 @@ function isSuspicious(value: number, cells: number, { least, largest, distinct, 
 /**
  * Names values that are typical sentinels, repeat, and lie outside all others: as far as those are from each other, or below 0 where
  * no other is, or in many more cells than any other. Undefined where there is none.
- * @param texts different texts of a column, missing ones left out
+ * @param texts different text values of a column, missing ones left out
  */
 export function* sentinelNote(
   { missingWords }: Table,
@@ -108,7 +108,9 @@ export function* sentinelNote(
   const cells = found.reduce((sum, [, suspect]) => sum + suspect.cells, 0);
   const option = missingOption(missingWords, words);
   const remedy =
-    option === undefined ? "leave such cells empty if so" : `${option} takes ${words.length === 1 ? "it" : "them"} so`;
+    option === undefined
+      ? "leave such cells empty if so"
+      : `${option} reads ${words.length === 1 ? "it" : "them"} as missing`;
   const others = `${kind.name(rest.least)} to ${kind.name(rest.largest)}`;
   return `${listNames(words, 6)} in ${cells} cells, outside the other ${kind.others}, ${others}, may mean a missing value; ${remedy}`;
 }

@@ -95,7 +95,7 @@ function mixedFlags(labels: readonly string[]): Groups | undefined {
   return groupBy(labels, (label) => flags.get(lowerCase(label))!);
 }
 
-/** How labels are grouped, and whether that ignores case; `apart` are labels that differ by case only and stay apart. */
+/** How labels are grouped, and whether that ignores case; `apart` are labels that differ only in case and remain separate values. */
 function grouping(labels: readonly string[]): { groups: Groups; ignoreCase: boolean; apart?: readonly string[] } {
   const closed = closedSets.find((set) => labels.every((label) => set.has(lowerCase(label))));
   const answers = closed && groupBy(labels, (label) => closed.get(lowerCase(label))!);
@@ -143,7 +143,7 @@ export function mergeLabels(counts: ReadonlyMap<string, number>): { labels: Labe
     const texts = merged.slice(0, 6).map((group) => listNames(group, 8));
     return { labels, note: `spellings of one value are merged: ${texts.join("; ")}${merged.length > 6 ? "; …" : ""}` };
   }
-  return apart ? { labels, note: `${listNames(apart)} differ by case only and stay apart` } : { labels };
+  return apart ? { labels, note: `${listNames(apart)} differ only in case and remain separate values` } : { labels };
 }
 
 /** Returns the index of a label among the values; undefined for one that is not among them. */

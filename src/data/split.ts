@@ -30,7 +30,7 @@ export function quotas(sizes: readonly number[], held: number): number[] {
 }
 
 /**
- * Splits rows by a seeded permutation; at least one row is learned from, and one is held out where any are asked for.
+ * Splits rows by a seeded permutation; at least one row is learned from, and one is held out where any are requested.
  * With classes, each is split in the same share and has at least one row to learn from.
  * @param share of the rows that is held out
  */

@@ -70,17 +70,21 @@ function asked(table: Table, targets: readonly ColumnSummary[], task: Task): Tas
 
 /**
  * Decides whether a target is classes or amounts.
- * @throws InvalidInput where the target is neither, or does not fit the task that was asked for
+ * @throws InvalidInput where the target is neither, or does not fit the task that was requested
  */
 export function chooseTask(table: Table, targets: readonly ColumnSummary[], wanted: Task | undefined): TaskChoice {
   const [first] = targets;
-  if (wanted) return { task: asked(table, targets, wanted), taskReason: "as asked", otherTask: undefined };
+  if (wanted) return { task: asked(table, targets, wanted), taskReason: "as requested", otherTask: undefined };
   requireNoDates(table, targets);
   if (targets.some(({ kind }) => kind !== "number")) {
-    return { task: asked(table, targets, "classification"), taskReason: "text is classes", otherTask: undefined };
+    return {
+      task: asked(table, targets, "classification"),
+      taskReason: "text values are classes",
+      otherTask: undefined,
+    };
   }
   if (targets.length > 1) {
-    return { task: "regression", taskReason: "several numbers are predicted together", otherTask: undefined };
+    return { task: "regression", taskReason: "several numeric targets", otherTask: undefined };
   }
   const count = classCount(first!);
   if (areClassNumbers(first!, count)) {

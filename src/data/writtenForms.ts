@@ -1,4 +1,4 @@
-// Which texts of a column are one label though they are written in different ways that look alike.
+// Texts of a column that are one label, though they are written in different ways that look the same.
 
 import { type ColumnSummary, isMissingIn, mostLabels } from "./inspect.ts";
 import { type Steps, each } from "./slices.ts";
@@ -39,5 +39,5 @@ export function* writtenFormsNote(summary: ColumnSummary): Steps<string | undefi
   const merged = [...groups].filter(([, forms]) => forms.length > 1);
   if (merged.length === 0) return undefined;
   const named = merged.slice(0, mostNamed).map(([label, forms]) => describe(label, forms));
-  return `taken as one value each: ${named.join("; ")}${merged.length > mostNamed ? "; …" : ""}`;
+  return `merged into one value each: ${named.join("; ")}${merged.length > mostNamed ? "; …" : ""}`;
 }

@@ -137,7 +137,7 @@ const wrapped = (inner: Expression, atLeast: number, content: Content): string[]
   needsBrackets(inner, atLeast, content) ? bracketPieces(inner, content) : piecesOf(inner, content);
 
 /**
- * A formula as MathML in pieces, between which a line may break: each goes into a `<math>` of its own, one behind the other.
+ * A formula as MathML in pieces, between which a line may break: each goes into its own `<math>`, in order.
  * Elements of symbols carry `data-symbol`, with their text as `StepLine` has it; all names are escaped.
  * @param write gives the digits of a value; default: six significant ones
  */

@@ -14,7 +14,7 @@ export interface CheckpointToSave {
   readonly members: number;
   readonly checkpoint: Checkpoint;
   readonly preprocessing?: Preprocessing | undefined;
-  /** What else a program needs in order to go on: objects, lists, numbers, texts, Float32Array and Float64Array. */
+  /** What else a program needs in order to resume: objects, lists, numbers, texts, Float32Array and Float64Array. */
   readonly run?: Readonly<Record<string, unknown>> | undefined;
 }
 
@@ -33,7 +33,7 @@ export function checkpointParts({
   run = {},
 }: CheckpointToSave): Uint8Array[] {
   if (!isCheckpoint(checkpoint)) {
-    const fix = "pass model.checkpoint, or what the option checkpoint of train hands out";
+    const fix = "pass model.checkpoint, or the checkpoint that train passes to checkpoint.save";
     throw new InvalidInput({ place: "encodeCheckpoint", expected: "a checkpoint", got: typeof checkpoint, fix });
   }
   requireValueCount("encodeCheckpoint", { network, members, parameters: checkpoint.parameters });
@@ -43,7 +43,7 @@ export function checkpointParts({
 }
 
 /**
- * Bytes of a safetensors file from which a training goes on: every field of the checkpoint to its last bit, float32 and float64 as
+ * Bytes of a safetensors file from which a training can be resumed: every field of the checkpoint to its last bit, float32 and float64 as
  * they are, the network, and what else is passed.
  * @throws InvalidInput where the parts do not belong together, or where `run` holds more than plain data
  */
@@ -52,7 +52,7 @@ export function encodeCheckpoint(content: CheckpointToSave): Uint8Array {
 }
 
 /**
- * Reads a file that `encodeCheckpoint` wrote, strictly: `train` goes on from its checkpoint by `resume`.
+ * Reads a file that `encodeCheckpoint` wrote, strictly. Pass its checkpoint as `resume` to `train`.
  * @param place what messages call the file
  * @throws BadFile on a damaged file, and on one that is no checkpoint
  */
@@ -60,9 +60,9 @@ export function decodeCheckpoint(bytes: Uint8Array, place: string): SavedCheckpo
   const { tensors, metadata } = decodeSafetensors(bytes, place);
   const json = metadata.get(stateKey);
   if (json === undefined) {
-    const fix = "pass a file of the folder that --checkpoint names, or one that encodeCheckpoint wrote";
+    const fix = "pass a file from the --checkpoint folder, or one that encodeCheckpoint wrote";
     const got = metadata.get("format") === "thalweg" ? "a model" : "another safetensors file";
-    throw new BadFile({ place, expected: "a checkpoint of a training", got, fix });
+    throw new BadFile({ place, expected: "a training checkpoint", got, fix });
   }
   const { network, preprocessing } = decodeMetadata(metadata, place);
   const state = joinTree({ json, tensors }, place) as { members?: unknown; checkpoint?: unknown; run?: unknown };
@@ -76,6 +76,6 @@ export function decodeCheckpoint(bytes: Uint8Array, place: string): SavedCheckpo
   if (isWhole) {
     return { network, members: members as number, checkpoint, preprocessing, run: run as Record<string, unknown> };
   }
-  const fix = "the file is damaged: go on from another checkpoint";
-  throw new BadFile({ place, expected: "a state of its network", got: "another one", fix });
+  const fix = "the file is damaged: resume from another checkpoint";
+  throw new BadFile({ place, expected: "a checkpoint that fits its network", got: "one that does not", fix });
 }

@@ -40,7 +40,7 @@ export function finiteParameters(place: string, parameters: FloatArray): Float32
 }
 
 const misfit = (place: string, expected: number, got: number): InvalidInput =>
-  new InvalidInput({ place, expected: `${expected}`, got: `${got}`, fix: "pass what belongs to this network" });
+  new InvalidInput({ place, expected: `${expected}`, got: `${got}`, fix: "pass the values of this network" });
 
 /** @throws InvalidInput unless there are as many parameters as members of the network have */
 export function requireValueCount(
@@ -140,7 +140,7 @@ function requirePreprocessing({ network, preprocessing }: ModelMetadata, place: 
   const expected = `${network.inputs} and ${network.outputs}`;
   if (got === expected) return;
   const where = `${place}: preprocessing`;
-  throw new BadFile({ place: where, expected: `${expected} inputs and outputs, as the network has`, got, fix });
+  throw new BadFile({ place: where, expected: `${expected} inputs and outputs, as in the network`, got, fix });
 }
 
 /** As many bytes at the start of a model file are enough for `decodeModelHeader`. */
@@ -160,8 +160,8 @@ export function decodeModelHeader(start: Uint8Array, place: string): ModelMetada
 
 function requireNoCheckpoint(metadata: ReadonlyMap<string, string>, place: string): void {
   if (!metadata.has(stateKey)) return;
-  const remedy = "go on with it: thalweg train FILE --resume CHECKPOINT, or decodeCheckpoint in programs";
-  throw new BadFile({ place, expected: "a model", got: "a checkpoint of a training", fix: remedy });
+  const remedy = "resume it: thalweg train FILE --resume CHECKPOINT, or decodeCheckpoint in a program";
+  throw new BadFile({ place, expected: "a model", got: "a training checkpoint", fix: remedy });
 }
 
 /**

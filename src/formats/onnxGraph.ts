@@ -149,7 +149,7 @@ const metadataEntry = ([key, value]: readonly [string, string]): Pieces => messa
 function join(pieces: Pieces): Uint8Array<ArrayBuffer> {
   const length = lengthOf(pieces);
   if (length > maxBytes) {
-    throw fault("file", `at most ${maxBytes} bytes`, String(length), "take a smaller network, or fewer members");
+    throw fault("file", `at most ${maxBytes} bytes`, String(length), "use a smaller network, or fewer members");
   }
   const bytes = new Uint8Array(length);
   let at = 0;

@@ -245,7 +245,7 @@ export function encodeSafetensors(content: Safetensors): Uint8Array {
   return joinBytes(safetensorsParts(content));
 }
 
-/** Pieces one behind the other. */
+/** Concatenates pieces. */
 export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
   let at = 0;

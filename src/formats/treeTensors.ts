@@ -133,7 +133,7 @@ class Joiner {
   }
 
   #fault(place: string, expected: string, got: string): BadFile {
-    const fix = "the file is damaged: go on from another checkpoint";
+    const fix = "the file is damaged: resume from another checkpoint";
     return new BadFile({ place: place === "" ? this.#file : `${this.#file}: ${place}`, expected, got, fix });
   }
 
@@ -192,12 +192,12 @@ export function joinTree({ json, tensors }: SplitTree, file: string): unknown {
   try {
     parsed = JSON.parse(json);
   } catch (cause) {
-    const fix = "the file is damaged: go on from another checkpoint";
+    const fix = "the file is damaged: resume from another checkpoint";
     throw new BadFile({ place: file, expected: "valid JSON", got: JSON.stringify(json.slice(0, 60)), fix, cause });
   }
   const value = joiner.join(parsed, "");
   const extra = [...tensors.keys()].find((name) => !joiner.used.has(name));
   if (extra === undefined) return value;
-  const fix = "the file is damaged: go on from another checkpoint";
+  const fix = "the file is damaged: resume from another checkpoint";
   throw new BadFile({ place: file, expected: "tensors that the state names", got: JSON.stringify(extra), fix });
 }

@@ -104,7 +104,7 @@ export class GraphBuilder {
   #widthFor(operation: NodeOperation, width: number | undefined): number {
     switch (operation.kind) {
       case "input":
-        return fail("input", "one input", "another one", "use the vector that the function is given");
+        return fail("input", "one input", "another one", "use the vector passed to the function");
       case "parameter":
         return this.#shapeOf(operation.parameter, 1)[0]!;
       case "dense":
@@ -132,7 +132,7 @@ export class GraphBuilder {
   #denseWidth({ from, weights, bias }: Extract<NodeOperation, { kind: "dense" }>): number {
     const [fanIn, fanOut] = this.#shapeOf(weights, 2);
     const follows = bias === weights + 1 && this.#shapeOf(bias, 1)[0] === fanOut;
-    if (!follows) fail("dense", "a bias of the layer's width behind its weights", "another order", "add it after them");
+    if (!follows) fail("dense", "a bias of the layer's width after its weights", "another order", "add it after them");
     if (fanIn !== this.widthOf(from)) {
       fail("dense", `weights of ${this.widthOf(from)} rows`, `${fanIn} rows`, "match the width of the layer's input");
     }
@@ -144,7 +144,7 @@ export class GraphBuilder {
     requireInputs(expression, from.length);
     const widths = from.map((node) => this.widthOf(node));
     if (widths.some((width) => width !== widths[0])) {
-      const fix = "use layers of the same width, or a dense layer that makes them equal";
+      const fix = "use layers of the same width, or add a dense layer";
       fail("elementwise", "vectors of the same width", widths.join(" and "), fix);
     }
     return widths[0]!;

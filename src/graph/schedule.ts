@@ -155,7 +155,7 @@ class Scheduler {
     });
   }
 
-  /** What sums gradients over the batch; vectors that lie one behind the other are summed together. */
+  /** Sums gradients over the batch; contiguous vectors are summed together. */
   #gradients(): Task[] {
     const { parameters, parameterGradients } = this.#step;
     const vectors = parameterGradients

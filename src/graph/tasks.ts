@@ -38,7 +38,7 @@ export type Task =
       readonly below: DenseShape | undefined;
     }
   | { readonly kind: "denseWeights"; readonly layer: DenseShape; readonly input: number; readonly gradient: number }
-  /** Sums over the batch, by parameters that lie one behind the other, and of the loss behind the last of them. */
+  /** Sums over the batch, for ranges of contiguous parameters, and of the loss after the last of them. */
   | { readonly kind: "sums"; readonly offset: number; readonly gradient: number }
   | { readonly kind: "table"; readonly parameter: number; readonly index: number; readonly gradient: number };
 
@@ -71,7 +71,7 @@ interface Write {
   readonly columns: number;
 }
 
-/** What a task writes, one behind the other; a product or a loss binds the first. */
+/** What a task writes, contiguous; a product or a loss binds the first. */
 export function writesOf(nodes: readonly ScheduledNode[], task: Task): Write[] {
   if (task.kind === "rows") return task.nodes.map((node) => ({ nodes: [node], columns: nodes[node]!.width }));
   if (task.kind === "denseInputs") {

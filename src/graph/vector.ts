@@ -182,7 +182,7 @@ export class Vector {
       place: `network: ${place}`,
       expected: "a vector of the network that is being built",
       got: vector instanceof Vector ? "a vector of another network" : typeof vector,
-      fix: "use the vector that the function is given, and what is made from it",
+      fix: "use the vector passed to the function, and vectors computed from it",
     });
   }
 }

@@ -37,7 +37,7 @@ const show = (value: unknown): string => (JSON.stringify(value) ?? typeof value)
  */
 export function decodeDefinition(place: string, rows: unknown, inputs: readonly string[]): Expression {
   const fail = (where: string, expected: string, got: unknown): never => {
-    const fix = "pass what activation() or loss() made, or save the model again with this version of thalweg";
+    const fix = "pass the result of activation() or loss(), or save the model again with this version of thalweg";
     throw new InvalidInput({ place: `${place}: ${where}`, expected, got: show(got), fix });
   };
   if (!Array.isArray(rows) || rows.length === 0 || rows.length > maxRows)

@@ -117,7 +117,7 @@ function remembered(key: string, make: (simplifier: Simplifier) => Expression): 
   return expression;
 }
 
-/** What tells an operation of one value from the others. */
+/** Key that identifies an operation of one value. */
 export const unaryKey = (name: UnaryName, { activation }: Choice): string =>
   name === "activation" || name === "activationSlope" ? `${name} ${JSON.stringify(activation)}` : name;
 
@@ -125,7 +125,7 @@ export const unaryKey = (name: UnaryName, { activation }: Choice): string =>
 export const unaryExpression = (name: UnaryName, choice: Choice): Expression =>
   remembered(unaryKey(name, choice), (simplifier) => unaryOf(name, choice, simplifier));
 
-/** What tells an operation of two values from the others. */
+/** Key that identifies an operation of two values. */
 export function binaryKey(name: BinaryName, { activation, order, loss, derivative }: Choice): string {
   if (name === "slopeProduct") return `${name} ${order} ${JSON.stringify(activation)}`;
   return name === "lossDerivative" ? `${name} ${derivative.join(" ")} ${JSON.stringify(loss)}` : name;

@@ -43,7 +43,7 @@ export const momentCount = (optimizer: Optimizer): number => updateOf(optimizer)
 /** Whether the parameters of a member are updated together: by src/math/lbfgs.ts. */
 export const searchesLine = ({ name, own }: Optimizer): boolean => name === "lbfgs" && own === undefined;
 
-/** Rows [parameterCount] that a member's optimizer keeps: its momentum or moments, and what else it goes on from. */
+/** Rows [parameterCount] that a member's optimizer keeps: its momentum or moments, and other state. */
 export const stateCount = (optimizer: Optimizer, parameterCount: number): number =>
   momentCount(optimizer) + (searchesLine(optimizer) ? lbfgsRows(optimizer.historySize, parameterCount) : 0);
 

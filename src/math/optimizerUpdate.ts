@@ -51,7 +51,7 @@ export interface OptimizerUpdate {
   readonly simplifier: Simplifier;
 }
 
-/** Builds an expression anew from its inputs on. @param replace what stands for a node, or undefined: the node over its new operands */
+/** Rebuilds an expression from its inputs. @param replace what stands for a node, or undefined: the node over its new operands */
 function rebuilt(
   output: Expression,
   replace: (node: Expression, operands: readonly Expression[]) => Expression | undefined,

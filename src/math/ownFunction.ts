@@ -21,8 +21,8 @@ function requireSound(place: string, findings: readonly Finding[]): void {
   const fix = {
     jump: "make both branches meet there",
     notFinite:
-      "choose another branch there with where(condition, a, b), or a stable function (softplus, expm1, sigmoid)",
-    unstable: "write it with functions that keep their digits (softplus, expm1, sigmoid, normalDistribution)",
+      "select another branch there with where(condition, a, b), or use a stable function (softplus, expm1, sigmoid)",
+    unstable: "use numerically stable functions (softplus, expm1, sigmoid, normalDistribution)",
   }[first.kind as Exclude<Finding["kind"], "kink">];
   throw new InvalidInput({ place, expected: "finite, continuous values and finite slopes", got: first.text, fix });
 }

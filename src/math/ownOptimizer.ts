@@ -102,7 +102,7 @@ function requireFiniteSteps(name: string, definition: OptimizerDefinition, value
       if (at >= 0) {
         const output = at === 0 ? "parameter" : definition.state[at - 1]!;
         const got = `${program.outputs[at]} from parameter ${program.inputs[0]} and gradient ${gradient}`;
-        const fix = "add an epsilon to what is divided by, or choose other hyper-parameters";
+        const fix = "add an epsilon to the divisor, or choose other hyper-parameters";
         refuse(`${name}: ${output} of step ${step}`, "a number that is finite in float32", got, fix);
       }
       program.inputs[0] = program.outputs[0]!;

@@ -93,6 +93,6 @@ export function activationFunction(activation: Activation): ScalarFunction {
   return own;
 }
 
-/** Whether backward needs the pre-activation, because the activation alone does not tell its slope. */
+/** Whether backward needs the pre-activation, because the activation alone does not determine the slope. */
 export const savesPreActivation = (activation: Activation): boolean =>
   activationFunction(activation).saves === "argument";

@@ -1,4 +1,5 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
+import type { Factor } from "./scheduled.ts";
 
 // How a hyper-parameter changes from step to step: data that gives a factor of its base value for every step, in float64. Definitions are
 // those of `torch.optim.lr_scheduler`, in closed form, so that a training can be resumed anywhere; steps count updates.
@@ -48,38 +49,63 @@ const cosineBetween = (from: number, to: number, share: number): number =>
   to + ((from - to) / 2) * (Math.cos(Math.PI * share) + 1);
 const lineBetween = (from: number, to: number, share: number): number => from + (to - from) * share;
 
-/** A kind of schedule: its numbers with their defaults, and its factor of the base value after so many steps. */
+/** A kind of schedule: its numbers with their defaults, and its factor of the base value as a function of the step, from 0. */
 interface Kind<Values> {
   readonly defaults: Values;
-  readonly at: (values: Values, step: number) => number;
+  /** What does not depend on the step is computed once. */
+  readonly factorOf: (values: Values) => (step: number) => number;
 }
-const define = <Values>(defaults: Values, at: Kind<Values>["at"]): Kind<Values> => ({ defaults, at });
+const define = <Values>(defaults: Values, factorOf: Kind<Values>["factorOf"]): Kind<Values> => ({ defaults, factorOf });
 
 /** Steps of the schedule: where they are left out, those that the training has left. */
 const untilEnd = { steps: undefined as number | undefined };
 const lengthOf = ({ steps }: typeof untilEnd): number => steps ?? 1;
 
 const kinds = {
-  constant: define({ factor: 1 }, (own) => own.factor),
-  linear: define({ startFactor: 1 / 3, endFactor: 1, ...untilEnd }, (own, step) =>
-    lineBetween(own.startFactor, own.endFactor, Math.min(1, step / lengthOf(own))),
+  constant: define(
+    { factor: 1 },
+    ({ factor: own }) =>
+      () =>
+        own,
   ),
-  step: define({ stepSize: 30, gamma: 0.1 }, (own, step) => own.gamma ** Math.floor(step / own.stepSize)),
-  multiStep: define({ milestones: [] as readonly number[], gamma: 0.1 }, ({ milestones, gamma }, step) => {
+  linear: define({ startFactor: 1 / 3, endFactor: 1, ...untilEnd }, (own) => {
+    const [length, { startFactor, endFactor }] = [lengthOf(own), own];
+    return (step) => lineBetween(startFactor, endFactor, Math.min(1, step / length));
+  }),
+  step: define(
+    { stepSize: 30, gamma: 0.1 },
+    ({ stepSize, gamma }) =>
+      (step) =>
+        gamma ** Math.floor(step / stepSize),
+  ),
+  multiStep: define({ milestones: [] as readonly number[], gamma: 0.1 }, ({ milestones, gamma }) => (step) => {
     let passed = 0;
     while (passed < milestones.length && milestones[passed]! <= step) passed++;
     return gamma ** passed;
   }),
-  exponential: define({ gamma: 0.99 }, ({ gamma }, step) => gamma ** step),
-  polynomial: define({ power: 1, ...untilEnd }, (own, step) => (1 - Math.min(1, step / lengthOf(own))) ** own.power),
+  exponential: define(
+    { gamma: 0.99 },
+    ({ gamma }) =>
+      (step) =>
+        gamma ** step,
+  ),
+  polynomial: define({ power: 1, ...untilEnd }, (own) => {
+    const [length, { power }] = [lengthOf(own), own];
+    return (step) => (1 - Math.min(1, step / length)) ** power;
+  }),
   // Loshchilov and Hutter 2017
-  cosine: define({ floor: 0, ...untilEnd }, (own, step) => cosineBetween(1, own.floor, step / lengthOf(own))),
-  cosineRestarts: define({ floor: 0, multiplier: 1, ...untilEnd }, (own, step) => {
-    const first = lengthOf(own);
-    if (own.multiplier === 1) return cosineBetween(1, own.floor, (step % first) / first);
-    let [since, length] = [step, first];
-    for (; since >= length; length *= own.multiplier) since -= length;
-    return cosineBetween(1, own.floor, since / length);
+  cosine: define({ floor: 0, ...untilEnd }, (own) => {
+    const [length, { floor }] = [lengthOf(own), own];
+    return (step) => cosineBetween(1, floor, step / length);
+  }),
+  cosineRestarts: define({ floor: 0, multiplier: 1, ...untilEnd }, (own) => {
+    const [first, { floor, multiplier }] = [lengthOf(own), own];
+    if (multiplier === 1) return (step) => cosineBetween(1, floor, (step % first) / first);
+    return (step) => {
+      let [since, length] = [step, first];
+      for (; since >= length; length *= multiplier) since -= length;
+      return cosineBetween(1, floor, since / length);
+    };
   }),
   // Smith and Topin 2018
   oneCycle: define(
@@ -91,16 +117,19 @@ const kinds = {
       threePhase: false,
       ...untilEnd,
     },
-    (own, step) => {
+    (own) => {
+      const { threePhase } = own;
       const last = lengthOf(own) - 1;
       const [low, top] = [1 / own.divFactor, own.rise * lengthOf(own) - 1];
       const between = own.anneal === "cosine" ? cosineBetween : lineBetween;
-      const now = Math.min(step, last);
-      if (now <= top) return top > 0 ? between(low, 1, now / top) : 1;
-      if (own.threePhase && now <= 2 * top) return between(1, low, (now - top) / top);
-      const [start, from] = own.threePhase ? [2 * top, low] : [top, 1];
+      const [start, from] = threePhase ? [2 * top, low] : [top, 1];
       const least = low / own.finalDivFactor;
-      return last > start ? between(from, least, (now - start) / (last - start)) : least;
+      return (step) => {
+        const now = Math.min(step, last);
+        if (now <= top) return top > 0 ? between(low, 1, now / top) : 1;
+        if (threePhase && now <= 2 * top) return between(1, low, (now - top) / top);
+        return last > start ? between(from, least, (now - start) / (last - start)) : least;
+      };
     },
   ),
 };
@@ -134,7 +163,7 @@ function checkedPieces(place: string, pieces: readonly SchedulePiece[]): Schedul
     const own = `${place}[${at}]`;
     requireOptions(own, piece, ["steps", "schedule"]);
     if (at < pieces.length - 1 && piece.steps === undefined)
-      refuse(`${own}.steps`, count.expected, undefined, "only the last piece may go to the end");
+      refuse(`${own}.steps`, count.expected, undefined, "only the last piece may omit its steps");
     if (!ranges.steps.holds(piece.steps)) refuse(`${own}.steps`, count.expected, piece.steps, "pass its steps");
     return { steps: piece.steps, schedule: checkedSchedule(`${own}.schedule`, piece.schedule) };
   });
@@ -237,27 +266,42 @@ export function withLength(schedule: Schedule, steps: number): Schedule {
 }
 
 /** Consecutive pieces. Training asks for steps in order, so the search starts at the piece that was found last. */
-function piecewiseFunction(pieces: readonly SchedulePiece[]): (step: number) => number {
+function piecewiseFunction(pieces: readonly SchedulePiece[]): Factor {
   const functions = pieces.map(({ schedule }) => factorFunction(schedule));
   const starts = [0];
   for (const { steps } of pieces.slice(0, -1)) starts.push(starts.at(-1)! + (steps ?? Number.POSITIVE_INFINITY));
   let place = 0;
-  return (step) => {
+  const seek = (step: number): void => {
     while (step < starts[place]!) place--;
     while (step >= starts[place + 1]!) place++; // false behind the last
+  };
+  const factorAt = (step: number): number => {
+    seek(step);
     return functions[place]!(step - starts[place]!);
   };
+  const fill = (firstStep: number, to: Float64Array): void => {
+    for (let at = 0, end = 0; at < to.length; at = end) {
+      seek(firstStep + at);
+      end = Math.min(to.length, (starts[place + 1] ?? Infinity) - firstStep);
+      functions[place]!.fill!(firstStep + at - starts[place]!, to.subarray(at, end));
+    }
+  };
+  return functions.every((own) => own.fill) ? Object.assign(factorAt, { fill }) : factorAt;
 }
 
 /**
  * The factor of the base value as a function of the step, from 0.
  * @throws InvalidInput by that function, where an own schedule returns no number of at least 0
  */
-export function factorFunction(schedule: Schedule): (step: number) => number {
+export function factorFunction(schedule: Schedule): Factor {
   if (schedule.name === "piecewise") return piecewiseFunction(schedule.pieces);
   if (schedule.name !== "own") {
-    const at = kinds[schedule.name].at as Kind<Schedule>["at"];
-    return (step) => at(schedule, step);
+    const factorOf = kinds[schedule.name].factorOf as Kind<Schedule>["factorOf"];
+    const ofStep = factorOf(schedule);
+    const fill = (firstStep: number, to: Float64Array): void => {
+      for (let index = 0; index < to.length; index++) to[index] = ofStep(firstStep + index);
+    };
+    return Object.assign((step: number) => ofStep(step), { fill });
   }
   const { label, factorAt } = schedule;
   return (step) => {
@@ -268,7 +312,7 @@ export function factorFunction(schedule: Schedule): (step: number) => number {
 }
 
 /**
- * A schedule as a function of the step, from 0, that gives the factor of the base value: to draw it, or to go on from a step of it.
+ * A schedule as a function of the step, from 0, that gives the factor of the base value: to draw it, or to resume at a step.
  * @param steps of the training, where the schedule does not say its own
  * @throws InvalidInput
  */

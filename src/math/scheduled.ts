@@ -4,8 +4,15 @@ import { memberHyperParameters } from "./hyperParameters.ts";
 
 export type ScheduledName = (typeof memberHyperParameters)[number];
 
-/** Of hyper-parameters with a schedule, the factor of the base value in a step, from 0. */
-export type Factors = { readonly [Name in ScheduledName]?: (step: number) => number };
+/** The factor of a base value in a step, from 0. */
+export interface Factor {
+  (step: number): number;
+  /** Writes those of steps in a row. A function of one's own has none: it is asked for a step when that is taken. */
+  readonly fill?: (firstStep: number, to: Float64Array) => void;
+}
+
+/** Of hyper-parameters with a schedule, their factors. */
+export type Factors = { readonly [Name in ScheduledName]?: Factor };
 
 interface Scheduled {
   readonly factors?: Factors | undefined;

@@ -5,13 +5,15 @@ import { compileFloat64 } from "./float64.ts";
 import { memberHyperParameters } from "./hyperParameters.ts";
 import { hyperParameterOf, type Optimizer } from "./optimizer.ts";
 import type { OptimizerUpdate } from "./optimizerUpdate.ts";
-import { factorInput } from "./scheduled.ts";
+import { factorInput, type ScheduledName } from "./scheduled.ts";
 
 /** Numbers of a step that expressions of an update take from the host. */
 export interface StepNumbers {
   readonly names: readonly string[];
-  /** In the order of `names`, at a step of the run, from 0; valid until the next call. */
-  readonly at: (optimizer: Optimizer, step: number) => Float64Array;
+  /** Whether those of steps that may never be taken can be asked for. */
+  readonly looksAhead: (optimizer: Optimizer) => boolean;
+  /** Writes those of steps in a row, from 0, in the order of `names`: a list for each. */
+  readonly fill: (optimizer: Optimizer, firstStep: number, to: readonly Float64Array[]) => void;
 }
 
 /** Where factors have come to their limit: no training has so many steps. */
@@ -19,7 +21,7 @@ const farStep = 2 ** 48;
 
 /**
  * The product of a factor over steps 1 … t. As soon as the factor is what it is at the last step that any training has, the rest is a
- * power of it: the value is a function of the step alone, however the steps before were asked for.
+ * power of it: the value is a function of the step alone, however the steps before were requested.
  * @param numbers names of the hyper-parameters that the factor may take
  */
 function productOver(factor: Expression, numbers: readonly string[]): (optimizer: Optimizer, step: number) => number {
@@ -46,23 +48,39 @@ function productOver(factor: Expression, numbers: readonly string[]): (optimizer
   };
 }
 
+/** Writes the numbers of steps in a row. */
+type Fill = (optimizer: Optimizer, firstStep: number, to: Float64Array) => void;
+
+/** @param valueAt of a step, from 1 */
+const filledBy =
+  (valueAt: (optimizer: Optimizer, step: number) => number): Fill =>
+  (optimizer, firstStep, to) => {
+    for (let at = 0; at < to.length; at++) to[at] = valueAt(optimizer, firstStep + at + 1);
+  };
+
+function fillFactors(name: ScheduledName): Fill {
+  return ({ factors }, firstStep, to) => {
+    const factor = factors![name]!;
+    if (factor.fill) factor.fill(firstStep, to);
+    else for (let at = 0; at < to.length; at++) to[at] = factor(firstStep + at);
+  };
+}
+
 /** @param numbers names of the optimizer's numeric hyper-parameters */
 export function stepNumbersOf({ stepInputs, products }: OptimizerUpdate, numbers: readonly string[]): StepNumbers {
-  const values = stepInputs.map((name): ((optimizer: Optimizer, step: number) => number) => {
+  const fills = stepInputs.map((name): Fill => {
     const factor = products.get(name);
-    if (factor) return productOver(factor, numbers);
+    if (factor) return filledBy(productOver(factor, numbers));
     const scheduled = memberHyperParameters.find((own) => factorInput(own) === name);
-    if (scheduled) return ({ factors }, step) => factors![scheduled]!(step - 1);
-    return name === averageRateInput
-      ? ({ around }, step) => averageRate(around!.average!, step - 1)
-      : (_, step) => step;
+    if (scheduled) return fillFactors(scheduled);
+    if (name === averageRateInput) return filledBy(({ around }, step) => averageRate(around!.average!, step - 1));
+    return filledBy((_, step) => step);
   });
-  const all = new Float64Array(values.length);
   return {
     names: stepInputs,
-    at(optimizer, step) {
-      for (let place = 0; place < values.length; place++) all[place] = values[place]!(optimizer, step + 1);
-      return all;
+    looksAhead: ({ factors = {} }) => Object.values(factors).every((factor) => factor.fill !== undefined),
+    fill(optimizer, firstStep, to) {
+      for (let place = 0; place < fills.length; place++) fills[place]!(optimizer, firstStep, to[place]!);
     },
   };
 }

@@ -2,7 +2,7 @@ import { compileFloat64, type Float64Program } from "./float64.ts";
 import { hyperParameterOf, numbersOf, type Optimizer } from "./optimizer.ts";
 import { updateOf } from "./optimizerFunction.ts";
 import { type HostedUpdate, hostedUpdate, mostRunValues, type OptimizerUpdate } from "./optimizerUpdate.ts";
-import { stepNumbersOf } from "./stepNumbers.ts";
+import { StepBlock } from "./stepBlock.ts";
 
 /** An optimizer's update as machines compute it: expressions for each parameter, and numbers that the host computes in float64. */
 export interface UpdateValues {
@@ -19,10 +19,7 @@ function valuesOf(optimizer: Optimizer, update: OptimizerUpdate): UpdateValues {
   const names = numbersOf(optimizer);
   const hosted = hostedUpdate(update, names);
   const hyper = compileFloat64(hosted.ofRun, names);
-  const numbers = stepNumbersOf(update, names);
-  const step = compileFloat64(hosted.ofStep, [...names, ...numbers.names]);
-  /** The optimizer whose hyper-parameters `step` has: a run asks for the same one step after step. */
-  let latest: Optimizer | undefined;
+  const stepBlock = new StepBlock(update, hosted.ofStep, names);
   const fill = ({ inputs }: Float64Program, values: Optimizer): void => {
     for (let at = 0; at < names.length; at++) inputs[at] = hyperParameterOf(values, names[at]!) as number;
   };
@@ -36,14 +33,7 @@ function valuesOf(optimizer: Optimizer, update: OptimizerUpdate): UpdateValues {
       all.set(hyper.outputs);
       return all;
     },
-    stepValues(values, index) {
-      if (step.outputs.length === 0) return step.outputs;
-      if (latest !== values) fill(step, values);
-      latest = values;
-      step.inputs.set(numbers.at(values, index), names.length);
-      step.run();
-      return step.outputs;
-    },
+    stepValues: (values, index) => stepBlock.at(values, index),
   };
 }
 

@@ -1,7 +1,7 @@
 import { type Search, searchNames } from "./lbfgsState.ts";
 
 // A line search for the strong Wolfe conditions: that of `torch.optim.LBFGS(line_search_fn="strong_wolfe")`, cut at its evaluations of the
-// loss, so that a training evaluates and the search goes on from the numbers that it has kept. shaders/wolfeSearch.wgsl is the same on a GPU.
+// loss, so that a training evaluates and the search continues from the numbers that it has kept. shaders/wolfeSearch.wgsl is the same on a GPU.
 
 /** What a member's numbers wait for: the loss with which PyTorch's `step` begins, or a trial of a search that still extends or that narrows. */
 export const phases = { begin: 0, extend: 1, narrow: 2 } as const;

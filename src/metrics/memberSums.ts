@@ -7,7 +7,7 @@ export interface MemberMetric extends Measured {
   readonly value: number;
 }
 
-/** Metrics that were asked for, checked. */
+/** Metrics that were requested, checked. */
 export interface MetricsPlan {
   readonly shape: MetricShape;
   readonly metrics: ReadonlyMap<MetricName, Metric>;

@@ -6,7 +6,7 @@ import { Brier, Calibration, LogLoss } from "./probabilityErrors.ts";
 import { type Areas, Ranks } from "./ranks.ts";
 import type { Rows, Statistic } from "./rows.ts";
 
-/** What is compared: two classes, more of them, outputs that each tell two classes apart, or numbers. */
+/** What is compared: two classes, more classes, outputs that each separate two classes, or numbers. */
 export type MetricTask = "binary" | "multiclass" | "multilabel" | "regression";
 
 /** A task and its width: classes of multiclass, outputs of the others. */
@@ -75,7 +75,7 @@ function areaOf({ areas }: Ranks, of: (areas: Areas) => number): Measured {
 
 /**
  * All metrics but those of a number of classes (`top3`): name → the tasks that it fits, which direction is better, and its definition from
- * sums over rows. Names and formulas are scikit-learn's; of outputs that each tell two classes apart the mean over them.
+ * sums over rows. Names and formulas are scikit-learn's; for outputs that each separate two classes, the mean over outputs.
  */
 const table = {
   /** Share of the rows whose class is predicted; of several binary outputs, of the values. */
@@ -141,7 +141,7 @@ const taskNames: Readonly<Record<MetricTask, string>> = {
 
 /** What a metric is for that fits another task. */
 function remedyOf(name: string, shape: MetricShape, fitting: readonly string[]): string {
-  if (name === "loss") return "leave it out: the loss is always told";
+  if (name === "loss") return "leave it out: the loss is always reported";
   const other = rowOf(name) ?? (/^top\d+$/.test(name) ? topOf(1) : undefined);
   if (!other) {
     const meant = closestName(name, [...fitting, ...metricNames]);

@@ -29,7 +29,7 @@ export function surroundedOptimizer(optimizer: Optimizer, options: AroundUpdate)
   const surrounded = { ...optimizer, around };
   const { ofRun, ofStep } = updateValuesOf(surrounded).hosted;
   if (ofRun.length > mostRunValues || ofStep.length > mostStepValues) {
-    const expected = `at most ${mostRunValues} terms of hyper-parameters alone and ${mostStepValues} of the step, with those around the update`;
+    const expected = `at most ${mostRunValues} terms of hyper-parameters alone and ${mostStepValues} of the step, including clipping and decay`;
     const got = `${optimizer.name} with ${ofRun.length} and ${ofStep.length}`;
     throw new InvalidInput({ place: `train: ${set.join(", ")}`, expected, got, fix: "combine some in its update" });
   }

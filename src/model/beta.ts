@@ -1,6 +1,6 @@
 import { logarithm, normalAt, uniformAt } from "../random.ts";
 
-// The symmetric beta distribution, from counter-based random numbers and operations that every host rounds alike.
+// The symmetric beta distribution, from counter-based random numbers and operations that every host rounds in the same way.
 
 /** Random numbers that one value may take: two gamma variates of up to 63 attempts. */
 const stride = 256;

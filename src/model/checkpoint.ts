@@ -17,7 +17,7 @@ import { rungsName } from "./halving.ts";
 import type { Judging } from "./judging.ts";
 import { type Monitor, monitorName } from "./monitor.ts";
 
-/** The training that is to go on from a state. */
+/** The training that is to resume from a checkpoint. */
 interface Resumed {
   readonly network: AnyNetwork;
   readonly members: number;
@@ -32,14 +32,14 @@ const isNumbers = (value: unknown): value is ArrayLike<number> =>
 function requireLength(name: string, values: unknown, length: number): void {
   if (isNumbers(values) && values.length === length) return;
   const got = isNumbers(values) ? `${values.length} values` : typeof values;
-  const fix = "pass a state of a training of this network, of as many members, with this optimizer";
+  const fix = "pass a checkpoint of this network with the same number of members and the same optimizer";
   throw new InvalidInput({ place: `train: resume: ${name}`, expected: `${length} values`, got, fix });
 }
 
 function requireFinite(parameters: FloatArray): void {
   const at = parameters.findIndex((value) => !Number.isFinite(value));
   if (at < 0) return;
-  const fix = "go on from an earlier state";
+  const fix = "resume from an earlier checkpoint";
   const place = `train: resume: parameter ${at}`;
   throw new InvalidInput({ place, expected: "a finite number", got: String(parameters[at]), fix });
 }
@@ -49,9 +49,9 @@ function requireSameMonitor(place: string, known: string | undefined, rule: Moni
   if (known === undefined || !rule || known === monitorName(rule)) return;
   throw new InvalidInput({
     place: `train: resume: ${place}`,
-    expected: `${known}, as in the training that goes on`,
+    expected: `${known}, as in the checkpoint`,
     got: monitorName(rule),
-    fix: "pass the same metric and mode, or leave it out of trainer of the checkpoint to begin with it anew",
+    fix: "pass the same metric and mode, or remove it from checkpoint.trainer to restart it",
   });
 }
 
@@ -75,22 +75,22 @@ function requirePlateaus(plateaus: PlateauState, { step }: Checkpoint, { members
   requireSameMonitor("reduceOnPlateau", monitor, judging?.plateau);
 }
 
-/** The rungs that are to come must be those of the training that goes on. */
+/** The remaining rungs must be those of the checkpoint. */
 function requireHalving(state: HalvingState, { step }: Checkpoint, { members, judging }: Resumed): void {
   requireInteger("train: resume: halving.judgedStep", state.judgedStep, 0, step);
   for (const name of ["stoppedSteps", "finalLosses"] as const) requireLength(`halving.${name}`, state[name], members);
   const rule = judging?.halving;
   if (rule === undefined) {
     if (state.stoppedSteps.every((stopped) => stopped < 0)) return;
-    const expected = "that of the training that goes on, which has stopped members";
-    const fix = "pass the same halving, or go on with one of the members alone";
+    const expected = "the halving of the checkpoint, which has stopped members";
+    const fix = "pass the same halving, or continue one member alone";
     throw new InvalidInput({ place: "train: halving", expected, got: "none", fix });
   }
   const own = { factor: rule.factor, totalSteps: rule.totalSteps, rungs: rungsName(rule), monitor: monitorName(rule) };
   for (const name of ["factor", "totalSteps", "rungs", "monitor"] as const) {
     if (state[name] === own[name]) continue;
-    const expected = `${state[name]}, as in the training that goes on`;
-    const fix = "pass the same options: rungs and comparisons follow from them";
+    const expected = `${state[name]}, as in the checkpoint`;
+    const fix = "pass the same options: the rungs depend on them";
     throw new InvalidInput({ place: `train: resume: halving.${name}`, expected, got: String(own[name]), fix });
   }
 }
@@ -101,16 +101,16 @@ function requireHistory({ sums, counts, open, since, entries, firstEpoch }: Hist
   requireLength("history.counts", counts, sums.length);
   const areSums = [open?.sum, open?.count, open?.steps, since?.sum, since?.count].every((own) => Number.isFinite(own));
   if (areSums && Array.isArray(entries)) return;
-  const fix = "leave history out of trainer of the checkpoint, or go on from another one";
+  const fix = "remove history from checkpoint.trainer, or resume from another checkpoint";
   throw new InvalidInput({
     place: "train: resume: history",
-    expected: "that of a checkpoint",
-    got: "another one",
+    expected: "the history of a checkpoint",
+    got: "another value",
     fix,
   });
 }
 
-/** Throws `InvalidInput` unless a training can go on from the state. */
+/** Throws `InvalidInput` unless a training can resume from the checkpoint. */
 export function requireCheckpoint(state: Checkpoint, training: Resumed): void {
   const { network, members, settings, totalSteps } = training;
   requireInteger("train: resume: step", state?.step, 0, totalSteps);

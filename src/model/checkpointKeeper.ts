@@ -2,7 +2,7 @@ import type { Checkpoint, Fingerprint, FloatArray, RunSettings, TrainingRun } fr
 import { fingerprintOf } from "./fingerprint.ts";
 import type { CheckpointPlan } from "./options.ts";
 
-/** Larger sets of parameters are read while training goes on, and not at every event. */
+/** Larger sets of parameters are read during training, and not at every event. */
 const readAtOnce = 2 ** 22;
 /** Reading a larger set waits for so many times what the last reading took. */
 const readingShare = 20;
@@ -13,8 +13,8 @@ const isGood = (nonFiniteSteps: FloatArray): boolean => nonFiniteSteps.some((ste
 type StateReader = Pick<TrainingRun, "readCheckpoint" | "readNonFinite">;
 
 /**
- * The newest good state of a training, on the host. A reading takes its values before anything that is handed over later, so
- * that steps go on meanwhile.
+ * The newest good state of a training, on the host. A reading takes its values before anything that is submitted later, so
+ * that steps continue meanwhile.
  */
 export class CheckpointKeeper {
   readonly #run: StateReader;
@@ -47,7 +47,7 @@ export class CheckpointKeeper {
     return this.#newest;
   }
 
-  /** The device was lost, and another goes on after `step` steps: what was due since then may not have come. */
+  /** The device was lost, and another continues after `step` steps: what was due since then may not have come. */
   goOn(step: number): void {
     this.#savedStep = step;
   }
@@ -72,7 +72,7 @@ export class CheckpointKeeper {
     return this.#run.readNonFinite();
   }
 
-  /** The parameters were written anew after `step` steps: the state has them, or is read once more, however large it is. */
+  /** The parameters were rewritten after `step` steps: the state has them, or is read once more, however large it is. */
   async rewrite(step: number, anew: Required<Pick<Checkpoint, "parameters" | "trainer">>): Promise<void> {
     await this.#reading;
     if (this.#newest?.step === step) {
@@ -126,11 +126,11 @@ export class CheckpointKeeper {
       if (state && isGood(state.nonFiniteSteps)) await save(this.#withFingerprint(state));
     };
     if (this.isSmall) this.#saving = handedOut(await reading);
-    else this.#saving = reading.catch(() => undefined).then(handedOut); // of a lost GPU the steps tell
+    else this.#saving = reading.catch(() => undefined).then(handedOut); // the steps report a lost GPU
     this.#saving.catch(() => {}); // it is thrown where it is awaited
   }
 
-  /** Waits until all that was handed out is saved. */
+  /** Waits until all checkpoints passed to `save` are saved. */
   async saved(): Promise<void> {
     await this.#saving;
   }

@@ -10,7 +10,7 @@ export function requireControls(steering: TrainingControls, { perMember }: RunSe
   if (learningRate === undefined) return;
   requireHyperParameter("train: next: learningRate", "learningRate", learningRate);
   if (perMember?.learningRate === undefined) return;
-  const fix = "start a training with other lists";
+  const fix = "start a new training with other lists";
   const expected = "no learningRate where perMember sets those of the members";
   throw new InvalidInput({ place: "train: next", expected, got: String(learningRate), fix });
 }

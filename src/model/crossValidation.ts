@@ -17,19 +17,19 @@ import { Trainer } from "./trainer.ts";
 
 /** Options of a training that mean nothing, or another thing, where rows are held out in turn, and why. */
 const reasons = {
-  validation: "the rows of a fold are its validation rows",
-  earlyStopping: "a training that is stopped by the rows it is scored on looks better than it is",
-  reduceOnPlateau: "a training whose rate follows the rows it is scored on looks better than it is",
-  halving: "settings that are chosen by the rows they are scored on look better than they are",
-  mixup: "rows that are held out would be mixed with others",
-  perMember: "members are folds, seeds and settings",
-  logInterval: "onProgress says how it goes",
+  validation: "each fold's rows are its validation rows",
+  earlyStopping: "stopping on the scored rows would bias the score",
+  reduceOnPlateau: "a learning rate that depends on the scored rows would bias the score",
+  halving: "selecting settings on the scored rows would bias the score",
+  mixup: "held-out rows would be mixed with training rows",
+  perMember: "members are used for folds, seeds and settings",
+  logInterval: "onProgress reports progress",
 } as const;
 type Refused = keyof typeof reasons;
 
 /**
- * How often, and by what, a network is cross-validated; and the options of every training. `checkpoint` hands out the state of all trainings,
- * also where the signal or a lost device ends them; `resume` goes on from it, to the same bits.
+ * How often, and by what, a network is cross-validated; and the options of every training. `checkpoint` receives the state of all trainings,
+ * also where the signal or a lost device ends them; `resume` continues from it, to the same bits.
  */
 export interface CrossValidationOptions extends Omit<TrainOptions, Refused> {
   /** Parts that the rows are dealt to; each is held out once. Default 5, from 2 to the number of rows. */
@@ -43,9 +43,9 @@ export interface CrossValidationOptions extends Omit<TrainOptions, Refused> {
   /** What is compared: lists with one value for each setting. Default: one setting, that of the optimizer. */
   readonly settings?: Omit<PerMember, "seed">;
   readonly initializer?: InitializerName;
-  /** Whether the outputs for the rows held out are told. */
+  /** Whether the outputs for the held-out rows are returned. */
   readonly predictions?: boolean;
-  /** Called with what `train` would tell: losses are those of all trainings, folds first. */
+  /** Called with the events of `train`: losses are those of all trainings, folds first. */
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -65,7 +65,7 @@ export interface ValidatedSetting {
   readonly loss: CrossValidated;
   /** Of the cross entropies. */
   readonly accuracy: CrossValidated | undefined;
-  /** Those that were asked for. */
+  /** Those that were requested. */
   readonly metrics: { readonly [Name in MetricName]?: CrossValidated };
 }
 
@@ -78,7 +78,7 @@ export interface CrossValidation {
   readonly trainingRows: number;
   /** Trainings whose numbers stopped being finite: they are not scored, and make the mean NaN. */
   readonly diverged: number;
-  /** Where they are asked for: what is predicted for each row by the training that has not seen it [settings, seeds, rows, outputs]. */
+  /** Where they are requested: what is predicted for each row by the training that has not seen it [settings, seeds, rows, outputs]. */
   readonly predictions: FloatArray | undefined;
 }
 

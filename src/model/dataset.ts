@@ -13,7 +13,7 @@ export function requireRows(place: string, values: FloatArray, width: number): n
   const rows = values.length / width;
   if (!Number.isInteger(rows) || rows === 0) {
     const expected = `rows of ${width} values`;
-    const fix = "pass whole rows, one behind the other";
+    const fix = "pass whole rows, concatenated";
     throw new InvalidInput({ place, expected, got: `${values.length} values`, fix });
   }
   const at = values.findIndex((value) => !Number.isFinite(Math.fround(value)));
@@ -47,8 +47,8 @@ function requireEmbeddings(place: string, { categoryColumns = [] }: Dataset, net
   const embedded = isGraph(network) ? categoryColumnsOf(network.graph).map(({ column }) => column) : [];
   const bare = categoryColumns.find((column) => !embedded.includes(column));
   if (bare === undefined) return;
-  const expected = "an embedding for its numbers of categories";
-  const fix = 'begin the layers with inputLayers(preprocessing), or prepare the table with categories: "oneHot"';
+  const expected = "an embedding for its category indices";
+  const fix = 'start the layers with inputLayers(preprocessing), or prepare the table with categories: "oneHot"';
   throw new InvalidInput({ place: `${place}: column ${bare}`, expected, got: "a network without one", fix });
 }
 

@@ -4,7 +4,7 @@ import type { Optimizer } from "../math/optimizer.ts";
 import { optimizerAt } from "../math/scheduled.ts";
 import { makesOrthogonal, takesDecayAsStep } from "../math/optimizerFunction.ts";
 
-// Why a training has diverged, as far as its settings and its data tell.
+// Likely causes of divergence, from the settings and the data.
 
 /** Values of standardised data are below this; the gradients of larger ones need a smaller rate. */
 const largeValue = 1000;

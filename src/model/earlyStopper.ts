@@ -7,7 +7,7 @@ import { type MemberScores, monitorName, valuesOf } from "./monitor.ts";
 
 /** How early stopping went for each member, [members]. */
 export interface StoppingResult {
-  /** Steps after which a member was stopped; −1 where it went on to the end, or diverged. */
+  /** Steps after which a member was stopped; −1 where it continued to the end, or diverged. */
   readonly stoppedSteps: Float64Array;
   /** Steps after which its metric was best, and that value; −1 and infinite where it never was a number. */
   readonly bestSteps: Float64Array;

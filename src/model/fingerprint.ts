@@ -88,8 +88,8 @@ export function requireSameTraining({ fingerprint }: Checkpoint, settings: RunSe
   const what = name === "data" ? "rows of " : "";
   throw new InvalidInput({
     place: `train: resume: ${name === "memberSeeds" ? "perMember.seed" : name}`,
-    expected: `${what}${String(fingerprint[name])}, as in the training that goes on`,
+    expected: `${what}${String(fingerprint[name])}, as in the checkpoint`,
     got: String(own[name]),
-    fix: "pass the same, or resume: { ...checkpoint, fingerprint: undefined } if another training is meant",
+    fix: "pass the same, or resume: { ...checkpoint, fingerprint: undefined } to skip this check",
   });
 }

@@ -10,7 +10,7 @@ export interface HalvingResult {
   readonly rungs: readonly Rung[];
   /** Bracket of each member, [members]; all 0 without Hyperband. */
   readonly bracketOf: Uint32Array;
-  /** Step of the rung from which a member did not go on, [members]; −1 where it went on to the end, or diverged. */
+  /** Step of the rung at which a member was stopped, [members]; −1 where it trained to the end or diverged. */
   readonly stoppedSteps: Float64Array;
   /** Steps that led to the parameters that each member has, [members]. */
   readonly steps: Float64Array;
@@ -18,7 +18,7 @@ export interface HalvingResult {
   readonly memberSteps: number;
 }
 
-/** Compares members at the rungs of successive halving, and stops those that do not go on: they keep the parameters that they have there. */
+/** Compares members at the rungs of successive halving, and stops those that do not continue: they keep the parameters that they have there. */
 export class Halver implements MemberStopper {
   readonly #place: JudgedPlace;
   readonly #rule: HalvingRule;
@@ -73,7 +73,7 @@ export class Halver implements MemberStopper {
     if (stopped.length > 0) await this.#place.run.halt(stopped, state);
   }
 
-  /** Step of the rung from which a member did not go on; undefined where it did. */
+  /** Step of the rung at which a member was stopped; undefined where it continued. */
   stepOf(member: number): number | undefined {
     return this.isStopped(member) ? this.#stoppedSteps[member] : undefined;
   }
@@ -94,7 +94,7 @@ export class Halver implements MemberStopper {
   }
 
   /**
-   * Members of a bracket that do not go on from a rung. Those that early stopping has stopped hold their places as long as they are among
+   * Members of a bracket that do not continue from a rung. Those that early stopping has stopped hold their places as long as they are among
    * the best, by what they end with; those that have diverged are none of them.
    */
   #worst({ bracket, kept }: Rung, { judged, scores }: Validation): number[] {

@@ -6,10 +6,10 @@ import type { Monitor, MonitorOptions } from "./monitor.ts";
 
 /**
  * Successive halving (Jamieson and Talwalkar 2016; Li et al. 2018): members are compared at rungs by a metric on the validation rows, the
- * best `1 / factor` of them go on, and the others are stopped. Rungs are at R / factorˢ, …, R / factor of the R steps of the training.
+ * best `1 / factor` of them continue, and the others are stopped. Rungs are at R / factorˢ, …, R / factor of the R steps of the training.
  */
 export interface Halving extends MonitorOptions {
-  /** One in so many members goes on from a rung; the next rung comes after so many times the steps. Default 3, at least 2. */
+  /** One in `factor` members continues at a rung; the next rung comes after `factor` times the steps. Default 3, at least 2. */
   readonly factor?: number;
   /** No rung comes before so many steps; default: those of one epoch. */
   readonly minSteps?: number;
@@ -29,7 +29,7 @@ export interface Rung {
   readonly step: number;
   /** Members of the bracket that come to it, unless some have diverged. */
   readonly members: number;
-  /** Members that go on. */
+  /** Members that continue. */
   readonly kept: number;
 }
 

@@ -14,7 +14,7 @@ export interface ValidationPoint extends Evaluation {
   readonly elapsedMs: number;
 }
 
-/** What `fit` tells of an epoch that is done. */
+/** What `fit` reports for a finished epoch. */
 export interface EpochPoint {
   /** From 1. */
   readonly epoch: number;
@@ -22,7 +22,7 @@ export interface EpochPoint {
   readonly loss: number;
   /** Scores after it, where the validation rows were scored then. */
   readonly validation: ValidationPoint | undefined;
-  /** From the first step to the event that tells it. */
+  /** From the first step to the event that reports it. */
   readonly elapsedMs: number;
 }
 
@@ -93,7 +93,7 @@ export class HistoryRecorder {
   readonly #beforeMs: number;
   /** The first step whose losses are not known. */
   #nextStep: number;
-  /** Epochs that were told. */
+  /** Epochs that were reported. */
   #told: number;
 
   constructor(of: Recorded) {
@@ -174,7 +174,7 @@ export class HistoryRecorder {
     };
   }
 
-  /** @returns the epochs that are done and were not told yet */
+  /** @returns the finished epochs that were not reported yet */
   takeDone({ step, elapsedMs }: { readonly step: number; readonly elapsedMs: number }): EpochPoint[] {
     const points: EpochPoint[] = [];
     const scored = this.history.validation.at(-1);

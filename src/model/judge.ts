@@ -82,12 +82,12 @@ export class Judge {
     return found;
   }
 
-  /** Members that go on. */
+  /** Members that continue. */
   get #going(): number[] {
     return this.#membersWhere((member) => this.#nonFiniteSteps[member] === -1 && !this.#isStopped(member));
   }
 
-  /** Whether no member is left that goes on. */
+  /** Whether all members have stopped. */
   get isDone(): boolean {
     return this.#isDone;
   }
@@ -134,7 +134,7 @@ export class Judge {
     if (rates) this.#training.run.setLearningRate(rates);
   }
 
-  /** Begins to read what a training that goes on has to know, as it is now. */
+  /** Starts reading the state that a resumed training needs, as it is now. */
   async readState(): Promise<TrainerState> {
     const reduceOnPlateau = this.#plateaus?.state;
     const snapshots = this.#stoppers.map((stopper) => stopper.snapshot());

@@ -13,7 +13,7 @@ export interface JudgingOptions {
   readonly earlyStopping?: EarlyStopping;
   /** Reduce the learning rate of each member when its validation gets no better. Needs `validation`. */
   readonly reduceOnPlateau?: ReduceOnPlateau;
-  /** Compare members at rungs by their validation, and let only the best go on: successive halving, or Hyperband. Needs `validation`. */
+  /** Compare members at rungs by their validation, and let only the best continue: successive halving, or Hyperband. Needs `validation`. */
   readonly halving?: Halving;
 }
 
@@ -26,7 +26,7 @@ export interface Judging {
   readonly metrics: readonly MetricName[];
   /** Steps from one judgement that comes again and again to the next; undefined where only halving judges. */
   readonly everySteps: number | undefined;
-  /** Whether every event tells scores, or only those that judge. */
+  /** Whether every event has scores, or only those that judge. */
   readonly scoresAll: boolean;
 }
 

@@ -10,9 +10,9 @@ const refused = {
   clipNorm: "its line search needs the gradients of the loss as they are",
   clipValue: "its line search needs the gradients of the loss as they are",
   l1: "its line search compares losses, which have no penalty in them",
-  average: "its line search evaluates trials, which are no steps to average",
+  average: "its line search evaluates trial points, which are not steps to average",
   reduceOnPlateau: "its line search chooses the length of steps",
-  halving: "it would compare members whose line searches are at a trial",
+  halving: "it would compare members in the middle of a line search",
 } as const;
 
 function refuse(place: string, expected: string, got: string, fix: string): never {

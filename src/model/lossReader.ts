@@ -11,7 +11,7 @@ interface LossSource {
   readonly recorder: HistoryRecorder;
 }
 
-/** Reads the losses of all steps before they are overwritten, while training goes on. */
+/** Reads the losses of all steps before they are overwritten, while training continues. */
 export class LossReader {
   readonly #source: LossSource;
   /** First step whose loss has not been read. */
@@ -41,7 +41,7 @@ export class LossReader {
     else await this.read(step);
   }
 
-  /** Reads the losses of all steps before `end` that have not been read; resolves when they and all that were asked for before are known. */
+  /** Reads the losses of all steps before `end` that have not been read; resolves when they and all that were requested before are known. */
   read(end: number): Promise<void> {
     const [first, run, before] = [this.#unread, this.#source.run(), this.#reading];
     const count = end - first;

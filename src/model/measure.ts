@@ -20,7 +20,7 @@ export interface MetricOptions {
 
 type ByName<Value> = { readonly [Name in MetricName]?: Value };
 
-/** The metrics that were asked for; means over the members but for `memberMetrics`. NaN where one is not defined. */
+/** The metrics that were requested; means over the members but for `memberMetrics`. NaN where one is not defined. */
 export interface MetricScores {
   readonly metrics: ByName<number>;
   /** Each member's, [members]. */
@@ -128,7 +128,7 @@ function scoresOf({ shape, metrics }: MetricsPlan, members: readonly MemberSums[
   };
 }
 
-/** Rows of data whose outputs are at hand. */
+/** Rows of data whose outputs are available. */
 export interface Slice {
   /** [rows, network.outputs]. */
   readonly targets: Float64Array;

@@ -58,7 +58,7 @@ export const pickAll = <R extends object>(record: R, of: Members, chosen: readon
     Object.entries(record).map(([name, value]) => [name, isArray(value) ? pickRows(value, of, chosen) : value]),
   ) as R;
 
-/** As `putRows`, of every array of a record; what is no array is that of `picked`. */
+/** As `putRows`, of every array of a record; a value that is no array is that of `picked`. */
 export const putAll = <R extends object>(record: R, of: Members, chosen: readonly number[], picked: R): R =>
   Object.fromEntries(
     Object.entries(picked).map(([name, value]) => {
@@ -67,7 +67,7 @@ export const putAll = <R extends object>(record: R, of: Members, chosen: readonl
     }),
   ) as R;
 
-/** The settings of a run of chosen members that goes on from a checkpoint of all of them. */
+/** The settings of a run of chosen members that continues from a checkpoint of all of them. */
 export function settingsOf(
   settings: RunSettings,
   of: Members,

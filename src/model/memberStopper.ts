@@ -13,7 +13,7 @@ export interface JudgedPlace {
 /** One validation of members, after `step` steps. */
 export interface Validation {
   readonly step: number;
-  /** Members that are judged by it: those that go on. */
+  /** Members that are judged by it: those that continue. */
   readonly judged: readonly number[];
   readonly scores: MemberScores;
   /** Undefined where there are too many parameters to read at every event. */

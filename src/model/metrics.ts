@@ -2,7 +2,7 @@ import { createTallies, score, scoresOf } from "../backend/score.ts";
 import type { Dataset, Executor, Scores } from "../backend/executor.ts";
 import type { MetricOptions, MetricScores, Slice } from "./measure.ts";
 
-/** How well a model fits rows of data: the mean over its members, and each one. Metrics only where they were asked for. */
+/** How well a model fits rows of data: the mean over its members, and each one. Metrics only where they were requested. */
 export interface Evaluation extends Scores, Partial<MetricScores> {
   /** Mean loss, as the network defines it, of all members. */
   readonly loss: number;

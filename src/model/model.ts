@@ -43,7 +43,7 @@ export interface ModelOptions {
   readonly parameters?: FloatArray;
   /**
    * A lost device is replaced (default): it is opened again as `acquire` opened it, for a second and a half, else the CPU takes over, and
-   * a training goes on from its last state on the host. False: `GpuLost` is thrown, as it is by models of more than 2²² parameters between
+   * a training continues from its last state on the host. False: `GpuLost` is thrown, as it is by models of more than 2²² parameters between
    * two trainings.
    */
   readonly recover?: boolean;
@@ -57,7 +57,7 @@ const mostValidations = 200;
 function requireParameters(place: string, parameters: FloatArray, length: number): void {
   requireRows(place, parameters, length);
   if (parameters.length === length) return;
-  const fix = "pass [members, parameterCount], one member behind the other";
+  const fix = "pass [members, parameterCount], members concatenated";
   throw new InvalidInput({ place, expected: `${length} values`, got: String(parameters.length), fix });
 }
 
@@ -76,13 +76,13 @@ export class Model<Architecture extends AnyNetwork = Network> {
     this.#executor = executor;
   }
 
-  /** What computes: the device of `createModel`, or the one that took its place when that was lost. */
+  /** The device that computes: that of `createModel`, or its replacement after a loss. */
   get device(): Device {
     return this.#executor.device;
   }
 
   /**
-   * What `train` would do, before it does it; a schedule changes none of it.
+   * Returns the plan of `train` with these options without training; a schedule does not change it.
    * @throws InvalidInput, LimitExceeded
    */
   async plan(data: Dataset, options: TrainOptions = {}): Promise<PlanReport> {
@@ -91,10 +91,10 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * Trains, and tells about it: an event per log interval, and one at the end. Leaving the loop early stops the training;
+   * Trains, and yields an event per log interval and one at the end. Leaving the loop early stops the training;
    * the parameters stay at the last step done. `next({ logInterval, learningRate })` steers it from an event on.
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
-   * A lost GPU is replaced, and the next event tells so: see `recover` of `createModel`.
+   * A lost GPU is replaced, and the next event reports it: see `recover` of `createModel`.
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
   async *train(
@@ -107,7 +107,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     if (this.#isTraining) {
-      const fix = "await the training under way, or create a second model";
+      const fix = "await the running training, or create a second model";
       throw new InvalidInput({ place: "train", expected: "one training at a time", got: "a second one", fix });
     }
     this.#isTraining = true;
@@ -135,36 +135,36 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * Copy on the host of where the latest training stood at its last event: what is left when the GPU is lost, and what another
-   * training goes on from by `resume`. Undefined before any training; of models of more than 2²² parameters it may be older.
+   * training continues from by `resume`. Undefined before any training; of models of more than 2²² parameters it may be older.
    */
   get checkpoint(): Checkpoint | undefined {
     return this.#trainer?.checkpoint;
   }
 
   /**
-   * How the latest training went for each member: known when it has ended, at its last step, by an abort or by leaving the
+   * Results of the latest training per member: available when it has ended, at its last step, by an abort or by leaving the
    * loop early. Undefined before; of a large model also where its device was lost for good.
    */
   get results(): MemberResults | undefined {
     return this.#trainer?.results;
   }
 
-  /** How the latest training went, until its last event: of one that was resumed from its very beginning. Undefined before any. */
+  /** History of the latest training up to its last event; of a resumed training from its very first step. Undefined before any training. */
   get history(): History | undefined {
     return this.#trainer?.recorder.history;
   }
 
-  /** How the latest training's early stopping went for each member, at its last event. Undefined without it. */
+  /** Early-stopping results of the latest training per member, at its last event. Undefined without early stopping. */
   get earlyStopping(): StoppingResult | undefined {
     return this.#trainer?.earlyStopping;
   }
 
-  /** How the latest training's successive halving went, at its last event. Undefined without it. */
+  /** Successive-halving results of the latest training, at its last event. Undefined without halving. */
   get halving(): HalvingResult | undefined {
     return this.#trainer?.halving;
   }
 
-  /** How the latest training's learning rates were reduced on plateaus, as of its last event. Undefined without that option. */
+  /** Learning-rate reductions of the latest training, as of its last event. Undefined without `reduceOnPlateau`. */
   get reduceOnPlateau(): PlateauResult | undefined {
     return this.#trainer?.reduceOnPlateau;
   }
@@ -205,7 +205,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * What the network answers: its outputs, and where the loss takes logits the probabilities that they stand for.
+   * Returns the outputs of the network; where the loss takes logits, the probabilities.
    * @param inputs [rows, network.inputs]
    * @returns [rows, network.outputs], of several members [members, rows, network.outputs]; f64 on the CPU
    */
@@ -214,7 +214,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return probabilitiesOf(this.network, await this.#executor.predict(inputs));
   }
 
-  /** As `predict`, but the outputs of the last layer as they are: logits where the loss takes logits. */
+  /** Returns the outputs of the last layer unchanged: logits where the loss takes logits. Otherwise like `predict`. */
   async logits(inputs: FloatArray): Promise<FloatArray> {
     requireInputs("logits: inputs", inputs, this.network);
     return this.#executor.predict(inputs);
@@ -223,7 +223,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   /**
    * Loss, and accuracy for the cross entropies, on rows of data: the mean over members, and of each one. One network with at most 2²²
    * outputs is scored in float64 from its outputs; otherwise sums are taken where the outputs are, in float32 over 128 rows and in
-   * float64 beyond: of a hundred thousand networks nothing but their scores is read. Metrics, where they are asked for, are computed in
+   * float64 beyond: of a hundred thousand networks nothing but their scores is read. Metrics, where they are requested, are computed in
    * float64 from the outputs of all members, slice by slice.
    * @throws InvalidInput on metrics that do not fit the network
    */
@@ -235,7 +235,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * As the function `crossValidate`, of this network on this device; the model's own parameters stay as they are.
+   * Cross-validates this network on this device, like the function `crossValidate`; the model's parameters do not change.
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
   async crossValidate(data: Dataset, options: CrossValidationOptions = {}): Promise<CrossValidation> {
@@ -244,7 +244,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * What members predict together, a deep ensemble (Lakshminarayanan, Pritzel, Blundell 2017): mean and standard deviation of
+   * Returns the prediction of the ensemble, a deep ensemble (Lakshminarayanan, Pritzel, Blundell 2017): mean and standard deviation of
    * `predict` over them.
    * @param inputs [rows, network.inputs]
    * @param options.members default all
@@ -271,7 +271,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#pick("pick: member", members);
   }
 
-  /** Where models of other members are, which are told of nothing. */
+  /** Models of other members; they are not notified. */
   #place(members: number): Place & { readonly network: Architecture } {
     const { device, recovers } = this.#executor;
     return { device, network: this.network, members, recovers };
@@ -286,7 +286,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * A model whose parameters are the mean of the members', taken in float64. Sensible only for networks that lie near each
-   * other, such as those that went on from the same one; of networks trained apart use `predictEnsemble`.
+   * other, such as those that continued from the same one; of networks trained apart use `predictEnsemble`.
    * @param members default all
    * @throws InvalidInput on a number that no member has, LimitExceeded, GpuOutOfMemory
    */
@@ -303,8 +303,8 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * Replaces the parameters [members, parameterCount]. Between two events of `train` its steps go on from them, but for members that have
-   * stopped; where it keeps averages of the parameters, the model has them until the next step and the training goes on as it was.
+   * Replaces the parameters [members, parameterCount]. Between two events of `train` its steps continue from them, but for members that have
+   * stopped; where it keeps averages of the parameters, the model has them until the next step and the training continues as it was.
    * @throws InvalidInput on another length or a value that is not finite
    */
   writeParameters(parameters: FloatArray): void {

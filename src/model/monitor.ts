@@ -49,7 +49,7 @@ export function monitorOf(place: string, { metric = "loss", mode }: MonitorOptio
   return { metric, mode: mode ?? usual };
 }
 
-/** Scores of each member, and the metrics that were asked for by name, [members] each. */
+/** Scores of each member, and the metrics that were requested by name, [members] each. */
 export type MemberScores = Scores & { readonly [Name in MetricName]?: Float64Array };
 
 /** Takes the scores where the outputs are, whatever the number of members: a member alone is judged by the same bits. */

@@ -27,14 +27,14 @@ import type { ScheduleOption } from "./scheduleOption.ts";
 import type { Judging, JudgingOptions } from "./judging.ts";
 import type { JudgedOptions } from "./monitor.ts";
 
-/** When `train` tells about its progress. */
+/** When `train` reports progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
 export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
   /**
-   * How the learning rate changes from step to step: `cosine()`, `oneCycle()`, `warmUp(100, cosine())` and others, or a function of the steps
+   * Learning-rate schedule: `cosine()`, `oneCycle()`, `warmUp(100, cosine())` and others, or a function of the steps
    * done, each a factor of the optimizer's rate. Of momentum and weight decay too: `{ learningRate, momentum, weightDecay }`.
    */
   readonly schedule?: ScheduleOption;
@@ -45,13 +45,13 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   readonly clipNorm?: number;
   /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`; behind `clipNorm`. */
   readonly clipValue?: number;
-  /** λ of the penalty λ · Σ |w| over weights and tables; its gradient is added after clipping. Losses are told without it. */
+  /** λ of the penalty λ · Σ |w| over weights and tables; its gradient is added after clipping. Reported losses exclude it. */
   readonly l1?: number;
   /** "weights": the optimizer's weight decay leaves biases, scales and shifts alone. Default: "all". */
   readonly decay?: DecayGroup;
   /**
    * Averages the parameters over the steps, `ema(0.999)` or `swa({ start: 1000 })`. At every event, and after the training, the model's
-   * parameters are the averages; steps go on from those that were trained, which a checkpoint holds too.
+   * parameters are the averages; steps continue from those that were trained, which a checkpoint holds too.
    */
   readonly average?: Average;
   /** Passes over the data; default 60, unless `steps` is given. */
@@ -64,14 +64,14 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   readonly shuffle?: boolean;
   /** Seed of the order; integer in [0, 2⁵³), default 0. */
   readonly seed?: number;
-  /** What each member has for itself: lists with one value per member. What is missing here, all have in common. */
+  /** Values per member: lists with one value per member. All members share what is missing here. */
   readonly perMember?: PerMember;
   /**
    * Train on as many rows, drawn with replacement (Efron 1979; Breiman 1996: bagging). With `perMember.seed` every member has
    * a sample of its own, otherwise all share the sample of `seed`.
    */
   readonly bootstrap?: boolean;
-  /** How steps are computed: the quickest way by the planner (default), or the one named. The CPU reference has but one. */
+  /** Strategy of the steps: chosen by the planner (default), or the named one. The CPU reference has only one. */
   readonly strategy?: Strategy;
   /**
    * "f16" lets the strategies `tiles` and `groups` keep activations and their gradients in 16 bits: twice the samples in the memory of a
@@ -113,15 +113,15 @@ export interface EventInterval {
   readonly eventMs: number;
 }
 
-/** When states of a training are handed out, and to whom. */
+/** When checkpoints are taken, and the function that receives them. */
 export interface CheckpointPlan {
   readonly interval: EventInterval;
   readonly save: (checkpoint: Checkpoint) => unknown;
 }
 
-/** What `next()` of a training changes from then on. The first `next()` of a generator takes none: use the options. */
+/** Controls passed to `next()` of a training, in effect from then on. The first `next()` of a generator ignores them: use the options. */
 export interface TrainingControls {
-  /** When the next events are told, counted from here: `{ steps: 1 }` trains step by step. */
+  /** When the next events come, counted from here: `{ steps: 1 }` trains step by step. */
   readonly logInterval?: LogInterval;
   /** Learning rate of the steps from here on; momentum and moments stay. Not where `perMember` sets learning rates. */
   readonly learningRate?: number;
@@ -189,7 +189,7 @@ function requireSignal(signal: unknown): void {
 
 function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
   if (epochs !== undefined && steps !== undefined) {
-    throw new InvalidInput({ place: "train", expected: "epochs or steps", got: "both", fix: "leave one of them out" });
+    throw new InvalidInput({ place: "train", expected: "epochs or steps", got: "both", fix: "remove one of them" });
   }
   if (steps !== undefined) {
     requireInteger("train: steps", steps, 1, most);
@@ -257,7 +257,7 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
 interface HeldOutMembers {
   readonly members: number;
   readonly heldOut?: RunSettings["heldOut"];
-  /** What is learned from instead of the rows themselves. */
+  /** Mixup: trains on mixtures of rows instead of the rows. */
   readonly mixed?: Dataset;
 }
 
@@ -265,14 +265,14 @@ interface HeldOutMembers {
 function metricOptions({ validation, metrics, targetUnits }: TrainOptions): MetricOptions {
   if (validation !== undefined || (metrics === undefined && targetUnits === undefined)) return { metrics, targetUnits };
   const fix = "pass validation, or leave metrics out";
-  const expected = "validation rows, over which metrics are taken";
+  const expected = "validation rows for the metrics";
   throw new InvalidInput({ place: "train: metrics", expected, got: "none", fix });
 }
 
 const isJudged = ({ earlyStopping, reduceOnPlateau, halving }: TrainOptions): boolean =>
   earlyStopping !== undefined || reduceOnPlateau !== undefined || halving !== undefined;
 
-/** All but what is loaded only where it is asked for. */
+/** All but what is loaded only where it is requested. */
 function planWithoutSchedule(
   network: AnyNetwork,
   data: Dataset,
@@ -354,7 +354,7 @@ function judgedSteps(
   throw new InvalidInput({ place, expected, got: JSON.stringify(interval), fix: "pass { epochs: 1 }" });
 }
 
-/** How members are judged, which is loaded only where it is asked for; without `logInterval` an event tells each time. */
+/** How members are judged, which is loaded only where it is requested; without `logInterval` there is an event each time. */
 async function withJudging(
   plan: TrainPlan,
   options: TrainOptions,

@@ -30,7 +30,7 @@ export interface PackedRequest {
   readonly score: (executor: Executor) => Promise<MemberScores>;
   /** What the model is at a state: its averages, where the training keeps some. */
   readonly resultOf: (state: Checkpoint) => FloatArray;
-  /** Members that have stopped are left out as soon as at most this share of those that are computed goes on. */
+  /** Stopped members are removed once at most this share of the computed members continues. */
   readonly packedShare: number;
 }
 
@@ -40,7 +40,7 @@ const told = (steps: Float64Array, places: readonly number[], stopped: ReadonlyS
 
 /**
  * A training run of which members may be stopped. As soon as enough of those that are computed have stopped, or diverged, the others go
- * on in a run of their own, from the same parameters and moments to the same bits. Everything is told in the numbers of all members.
+ * on in a run of their own, from the same parameters and moments to the same bits. Everything is reported with the indices of all members.
  */
 export class PackedRun implements TrainingRun {
   readonly #request: PackedRequest;
@@ -134,7 +134,7 @@ export class PackedRun implements TrainingRun {
     return { ...putAll(before, this.#of, this.#places, results), finalLosses };
   }
 
-  /** Steps may go on, and members may be packed, while it is read. */
+  /** Steps may continue, and members may be packed, while it is read. */
   async readCheckpoint(step: number): Promise<Checkpoint> {
     const [whole, places, stopped] = [this.#whole, this.#places, new Set(this.stopped)];
     const reading = this.#inner.run.readCheckpoint(step);
@@ -210,7 +210,7 @@ export class PackedRun implements TrainingRun {
     return true;
   }
 
-  /** @returns undefined where memory does not hold both, and all go on as they are */
+  /** @returns undefined where memory does not hold both, and all continue as they are */
   async #openPart(going: readonly number[], state: Checkpoint): Promise<Part | undefined> {
     const { executor: whole, open } = this.#request;
     const { strategy } = await whole.planRun(this.#settings);

@@ -52,7 +52,7 @@ export const allMembers = (members: number): number[] => Array.from({ length: me
 
 /**
  * Visits the parameters of members, by rising number, in reads of some megabytes.
- * @param visit told the parameters [parameterCount] and the member's place in `chosen`
+ * @param visit called with the parameters [parameterCount] and the member's place in `chosen`
  */
 async function visitMembers(
   executor: Executor,

@@ -2,7 +2,7 @@ import type { FloatArray } from "../backend/executor.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { Recovery } from "./recovery.ts";
 
-/** What a training run tells while it goes on. */
+/** Progress of a training. */
 export interface Progress {
   /** Steps done. */
   readonly step: number;
@@ -13,7 +13,7 @@ export interface Progress {
   /** Mean of those of `losses` that are finite. */
   readonly loss: number;
   /**
-   * Loss before each step since the last event [steps, members]. Of more than 1,024 members only the newest steps are told,
+   * Loss before each step since the last event [steps, members]. Above 1,024 members only the newest steps are reported,
    * as many as 2²² losses hold.
    */
   readonly losses: FloatArray;
@@ -21,7 +21,7 @@ export interface Progress {
   readonly learningRate: number;
   /** Scores on the validation rows, where there are any; where members are judged at an `interval`, then and at the end. */
   readonly validation: Evaluation | undefined;
-  /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
+  /** Members with NaN or infinite values: they have stopped, the other members are unaffected. */
   readonly diverged: number;
   /** Members that early stopping or successive halving has stopped. */
   readonly stopped: number;

@@ -1,12 +1,12 @@
-/** A device was lost in the middle of a training, and the training went on. */
+/** A device was lost in the middle of a training, and the training continued. */
 export interface Recovery {
-  /** Step that it went on from: what came after was computed once more. */
+  /** Step that it continued from: what came after was computed once more. */
   readonly step: number;
-  /** What befell the device, in one line. */
+  /** Why the device was replaced, in one line. */
   readonly why: string;
   /** Name of the device that computes from here on. */
   readonly device: string;
-  /** From the loss until the training went on. */
+  /** From the loss until the training continued. */
   readonly ms: number;
 }
 
@@ -28,7 +28,7 @@ export async function recovering<T>(work: () => Promise<T>, rescue: Rescue): Pro
   }
 }
 
-/** A recovery may be cut off by another loss. */
+/** A recovery may be interrupted by another loss. */
 async function recoverFrom(error: unknown, rescue: Rescue): Promise<void> {
   try {
     await rescue.recover(error);

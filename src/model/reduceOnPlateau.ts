@@ -26,7 +26,7 @@ export interface ReduceOnPlateau extends JudgedOptions {
 
 /** Reductions on plateaus with every default filled in. */
 export interface PlateauRule extends Required<Omit<ReduceOnPlateau, "interval">> {
-  /** As that of early stopping. */
+  /** Monitored metric and mode, as in early stopping. */
   readonly everySteps: number;
 }
 

@@ -2,7 +2,7 @@ import type { Checkpoint, FloatArray, RunSettings, TrainingRun } from "../backen
 import { searchesLine } from "../math/optimizerFunction.ts";
 
 /**
- * Whether a model has other parameters than those that steps go on from: their averages, or of a line search the point that it has come to,
+ * Whether a model has other parameters than those that steps continue from: their averages, or of a line search the point that it has come to,
  * while steps evaluate a trial.
  */
 const keepsResult = ({ optimizer }: RunSettings): boolean =>
@@ -40,13 +40,13 @@ interface Shown {
   readonly stopped?: ReadonlySet<number>;
 }
 
-/** Lets a model have the result of a training between steps, where that is not what steps go on from. */
+/** Lets a model have the result of a training between steps, where that is not what steps continue from. */
 export class ResultParameters {
   /** Whose parameters change. */
   of: Shown;
   readonly #run: Pick<TrainingRun, "readCheckpoint">;
   readonly #settings: RunSettings;
-  /** What was shown last; steps go on from its parameters. */
+  /** What was shown last; steps continue from its parameters. */
   #state: Checkpoint | undefined;
   #isShown = false;
 
@@ -67,7 +67,7 @@ export class ResultParameters {
 
   /**
    * @param newest a state, which is read unless it is that after `step` steps
-   * @returns the state whose result the model has; undefined where that is what steps go on from
+   * @returns the state whose result the model has; undefined where that is what steps continue from
    */
   async show(step: number, newest: Checkpoint | undefined): Promise<Checkpoint | undefined> {
     if (!this.isOn) return undefined;
@@ -84,13 +84,13 @@ export class ResultParameters {
     this.of.writeParameters(this.resultOf(state));
   }
 
-  /** Gives the model the parameters that steps go on from. */
+  /** Gives the model the parameters that steps continue from. */
   hide(): void {
     if (this.#isShown) this.of.writeParameters(this.#state!.parameters);
     this.#isShown = false;
   }
 
-  /** The device was lost: another begins with the parameters that steps go on from. */
+  /** The device was lost: another begins with the parameters that steps continue from. */
   forget(): void {
     this.#state = undefined;
     this.#isShown = false;

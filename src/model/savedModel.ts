@@ -14,7 +14,7 @@ interface SizedNetwork {
   readonly members: number;
 }
 
-/** What tells networks apart: of a list its activations, of a graph its nodes. */
+/** Distinguishes networks: by the activations of a list, by the nodes of a graph. */
 const partsOf = (network: AnyNetwork): string[] =>
   asChain(network)?.layers.map(({ activation }) => nameOf(activation)) ??
   graphOf(network).nodes.map(

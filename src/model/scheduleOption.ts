@@ -4,7 +4,7 @@ import { type Optimizer, takes } from "../math/optimizer.ts";
 import { memberHyperParameters } from "../math/hyperParameters.ts";
 import { mostStepValues } from "../math/optimizerUpdate.ts";
 import { checkedSchedule, factorFunction, type Schedule, withLength } from "../math/schedule.ts";
-import type { Factors, ScheduledName } from "../math/scheduled.ts";
+import type { Factor, Factors, ScheduledName } from "../math/scheduled.ts";
 import { updateValuesOf } from "../math/updateValues.ts";
 
 /** A schedule, or a function of the steps done that gives a factor of the base value. */
@@ -23,7 +23,7 @@ function requireBase(place: string, name: ScheduledName, optimizer: Optimizer, p
     throw new InvalidInput({ place, expected, got: optimizer.name, fix: "leave it out, or take sgd" });
   }
   if (name === "learningRate" || optimizer[name] !== 0 || perMember?.[name] !== undefined) return;
-  const fix = `give the optimizer the ${name} that the schedule is a factor of`;
+  const fix = `set ${name} of the optimizer; the schedule multiplies it`;
   throw new InvalidInput({ place, expected: `a ${name} above 0`, got: `${optimizer.name} with 0`, fix });
 }
 
@@ -31,7 +31,7 @@ function requireBase(place: string, name: ScheduledName, optimizer: Optimizer, p
 function requireFewTerms(place: string, optimizer: Optimizer): void {
   const terms = updateValuesOf(optimizer).hosted.ofStep.length;
   if (terms <= mostStepValues) return;
-  const expected = `an optimizer that with its schedules has at most ${mostStepValues} terms of the step alone`;
+  const expected = `at most ${mostStepValues} terms that depend only on the step, in the optimizer and its schedules`;
   const fix = "combine some of them in its update, or schedule fewer hyper-parameters";
   throw new InvalidInput({ place, expected, got: `${optimizer.name} with ${terms}`, fix });
 }
@@ -45,7 +45,7 @@ export function factorsOf(option: ScheduleOption, { optimizer, perMember }: RunS
   const place = "train: schedule";
   const wanted = isOne(option) ? { learningRate: option } : option;
   requireOptions(place, wanted, memberHyperParameters);
-  const factors: { -readonly [Name in ScheduledName]?: (step: number) => number } = {};
+  const factors: { -readonly [Name in ScheduledName]?: Factor } = {};
   for (const name of memberHyperParameters) {
     const own = wanted[name];
     if (own === undefined) continue;

@@ -93,7 +93,7 @@ export class Trainer {
     return this.#keeper.newest;
   }
 
-  /** How it went for each member; undefined while it goes on, and where the GPU or the model was lost. */
+  /** Results of each member; undefined during training, and where the GPU or the model was lost. */
   get results(): MemberResults | undefined {
     return this.#results;
   }
@@ -119,14 +119,14 @@ export class Trainer {
     this.#run.dispose();
   }
 
-  /** @throws the signal's reason, after the unit under way and an event that tells its last step; NonFinite when every member has diverged */
+  /** @throws the signal's reason, after the running unit and an event with its last step; NonFinite when every member has diverged */
   async *events(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     try {
       yield* this.#untilDone();
     } finally {
       this.#results = await this.#resultsSoFar();
     }
-    this.#results ??= await this.#run.readResults(); // tells why there are none
+    this.#results ??= await this.#run.readResults(); // throws the reason why there are none
   }
 
   /** At the end, after an abort, a loop left early or a failure; where the device is gone by then, as the last event had it. */
@@ -170,12 +170,12 @@ export class Trainer {
     this.#good = this.#keeper.unmarked;
   }
 
-  /** The parameters of the model were written: between two events, steps go on from them. */
+  /** The parameters of the model were written: between two events, steps continue from them. */
   parametersWritten(parameters: FloatArray): void {
     this.#written = parameters;
   }
 
-  /** Steps go on from parameters that were written since the last event; where averages are shown, from those that were trained. */
+  /** Steps continue from parameters that were written since the last event; where averages are shown, from those that were trained. */
   async #takeOver(): Promise<void> {
     const written = this.#written;
     if (written && !this.#resultParameters.isOn && !this.#isDone) {
@@ -206,7 +206,7 @@ export class Trainer {
     return (this.#keeper.isSmall ? this.#good : this.#keeper.unmarked) ?? this.#settings.resume;
   }
 
-  /** Whether a device was lost, this time or while something else was computed, and there is something to go on from. */
+  /** Whether a device was lost, this time or while something else was computed, and there is something to continue from. */
   #canGoOn(error: unknown, state: Checkpoint | undefined): boolean {
     if (this.#isDisposed || !this.#executor.recovers || !this.#isOfDevice(error)) return false;
     return state !== undefined || this.#step === 0;
@@ -378,9 +378,9 @@ export class Trainer {
     return { ...evaluation, ...(await metricsOf(this.#executor, validation!, metrics)) };
   }
 
-  /** A state of the run, with what the trainer itself goes on from. */
+  /** A state of the run, with the state of the trainer. */
   async #readCheckpoint(step: number): Promise<Checkpoint> {
-    // Those of now: steps may go on while the rest is read.
+    // Those of now: steps may continue while the rest is read.
     const { recorder } = this;
     const history = this.#losses.read(this.#step).then(() => recorder.stateAt(this.#elapsedMs));
     const judging = this.#judge?.readState();
@@ -397,7 +397,7 @@ export class Trainer {
       return steps;
     }
     const first = diverged.reduce((least, step) => Math.min(least, step));
-    const { divergenceError } = await import("./divergenceError.ts"); // a page downloads it when it has to tell
+    const { divergenceError } = await import("./divergenceError.ts"); // a page downloads it only when needed
     const good = this.#keeper.newest;
     const state = good?.step === first ? good : await this.#run.readCheckpoint(this.#step);
     if (good) this.#executor.writeParameters(this.#resultParameters.resultOf(good));

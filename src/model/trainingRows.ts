@@ -47,7 +47,7 @@ function classesOf({ loss, outputs }: AnyNetwork): number {
   if (isRowWise(loss)) return outputs;
   if (loss === "binaryCrossEntropy" && outputs === 1) return 2;
   const expected = "softmaxCrossEntropy, or binaryCrossEntropy of one output";
-  const fix = "leave it out, or give rows their weights: data.weights";
+  const fix = "leave it out, or pass row weights: data.weights";
   throw new InvalidInput({ place, expected, got: `${nameOf(loss)} of ${outputs} outputs`, fix });
 }
 
@@ -114,7 +114,7 @@ export function trainingRows(network: AnyNetwork, data: Dataset, options: LabelO
   const counted = classes ? ofRow.map((weight, row) => weight * classes.ofRow[row]!) : ofRow;
   const scale = counted.length / sumOf(counted);
   if (!Number.isFinite(scale)) {
-    const fix = "give a class that has rows a weight";
+    const fix = "give at least one class that has rows a weight";
     throw new InvalidInput({ place, expected: "rows that count", got: "weights of 0 for all of them", fix });
   }
   // Smoothed targets have a share of every class, each with the weight of its class; a binary target has that of its row.

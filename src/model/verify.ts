@@ -47,7 +47,7 @@ export interface Verification {
 const roundedRuns = 2;
 /** How much further than those a GPU may drift: it rounds products and gradients too, and there are but two of them. */
 const margin = 16;
-/** A deviation of so many bounds may still be rounding: of gradients that all but cancel, which no parameter shows. */
+/** A deviation of so many bounds may still be rounding: of gradients that nearly cancel, which no parameter shows. */
 const greyZone = 16;
 /** Beyond this a comparison of parameters says nothing. */
 const largestBound = 1e-2;
@@ -150,7 +150,7 @@ function compare(values: FloatArray, reference: FloatArray, floor = Number.MIN_V
   return { deviation: largest / scale, normDeviation: Math.sqrt(squares / norm), at };
 }
 
-/** Gradients of one step. Of a trained network they may be sums that all but cancel: below the floor no digits are left. */
+/** Gradients of one step. Of a trained network they may be sums that nearly cancel: below the floor no digits are left. */
 const compareGradients = (own: Trace, truth: Trace): number =>
   compare(own.gradients, truth.gradients, gradientFloor).deviation;
 
@@ -208,13 +208,13 @@ export async function verifyTraining(model: Model<AnyNetwork>, wanted: VerifyReq
   const bound = margin * drift;
   const isClear = deviation <= bound || deviation > Math.min(greyZone * bound, largestBound);
   if (bound <= largestBound && isClear) {
-    const reason = `${margin} × the drift of the same steps in float64 when each is preceded by float32 rounding`;
+    const reason = `${margin} × the drift of float64 steps that start from values rounded to float32`;
     return { deviation, bound, passed: deviation <= bound, conclusive: true, normDeviation, worst, reason };
   }
   const step = await compareStep(model, executor, request);
   const reason =
-    `after all steps the deviation is ${deviation.toExponential(1)}, and rounding alone drifts by ` +
-    `${drift.toExponential(1)}: this training amplifies it, so one step from the trained parameters is compared`;
+    `after all steps the deviation is ${deviation.toExponential(1)}, and rounding alone causes ` +
+    `${drift.toExponential(1)}: this training amplifies rounding, so only one step from the trained parameters is compared`;
   const passed = Number.isFinite(step.deviation) && step.deviation <= step.bound;
   return { ...step, passed, conclusive: false, normDeviation, worst, reason };
 }

@@ -17,7 +17,7 @@ export interface OpenGpuOptions {
 }
 
 const noDawn = "Node: the optional package webgpu is not installed; run `npm install webgpu`";
-const noHardware = "Node: no hardware adapter; install the GPU's Vulkan driver, or ask for the device software";
+const noHardware = "Node: no hardware adapter; install the GPU's Vulkan driver, or use the device software";
 const noSwiftShader =
   "Node: no SwiftShader to run without a GPU; install Chrome or Chromium, or set PUPPETEER_EXECUTABLE_PATH to one";
 

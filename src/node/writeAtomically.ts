@@ -172,7 +172,7 @@ async function writePartsSynced(file: string, parts: readonly Uint8Array[]): Pro
 }
 
 /**
- * As `writeAtomically`, in pieces and while the program goes on. Where the process exits meanwhile the temporary file is removed; a
+ * As `writeAtomically`, in pieces and while the program continues. Where the process exits meanwhile the temporary file is removed; a
  * process that is killed leaves it.
  */
 export async function writeAtomicallyLater(file: string, parts: readonly Uint8Array[]): Promise<void> {

@@ -22,7 +22,7 @@ export function activate(activation: Activation, a: Tensor): Tensor {
   });
 }
 
-/** Of an activation, how often it is derived. */
+/** Order of the derivative of an activation. */
 interface Slope {
   readonly activation: Activation;
   readonly order: number;
@@ -42,7 +42,7 @@ function slopeProduct(slope: Slope, dOutput: Tensor, saved: Tensor): Tensor {
 }
 
 /**
- * Slope of an activation function, at what forward has at hand: the activation itself for identity, sigmoid, tanh, relu,
+ * Slope of an activation function, at what forward has available: the activation itself for identity, sigmoid, tanh, relu,
  * leakyRelu and elu, and what was activated for gelu, silu, softplus and sine; for others what their definition needs.
  */
 export function activateDerivative(activation: Activation, saved: Tensor): Tensor {

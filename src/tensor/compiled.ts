@@ -23,7 +23,7 @@ import { mapTensors, structureOf } from "./tree.ts";
 /** A function of tensors that was traced and runs as a whole. */
 export interface Compiled<A extends readonly unknown[], R> {
   (...args: A): R;
-  /** Frees what it holds on devices; results stay. It may be called again, and is traced anew. */
+  /** Frees what it holds on devices; results stay. It may be called again, and is traced again. */
   dispose(): void;
 }
 
@@ -32,7 +32,7 @@ type AnyFunction = (...args: never[]) => unknown;
 /** Programs of a function that are kept; the one that was not called for longest goes first. */
 const mostPrograms = 32;
 
-/** What calls must have in common to run one program. */
+/** Key of a program: what its calls must have in common. */
 interface Signature {
   /** Kinds and keys of arrays and objects, in order. */
   readonly structure: readonly unknown[];

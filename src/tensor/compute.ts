@@ -28,7 +28,7 @@ export function requireTensors(place: string, operands: readonly unknown[]): ass
   throw new InvalidInput({ place, expected: "a tensor", got, fix: "make one with tensor(device, values, shape)" });
 }
 
-/** What operands must be of: `checkGradient` explains it. */
+/** Expected operands, for errors; `checkGradient` recognises it. */
 export const oneDevice = "tensors of one device";
 
 /** Throws unless every operand is a tensor or a number, one at least a tensor, and all tensors are on one device. */
@@ -36,7 +36,7 @@ export function requireOperands(place: string, operands: readonly Operand[]): Te
   const tensors = operands.filter((operand) => typeof operand !== "number");
   if (tensors.length === 0) {
     const fix = "make one with tensor(device, values, shape)";
-    throw new InvalidInput({ place, expected: "a tensor", got: operands.length ? "numbers alone" : "none", fix });
+    throw new InvalidInput({ place, expected: "a tensor", got: operands.length ? "numbers only" : "none", fix });
   }
   requireTensors(place, tensors);
   const other = tensors.find(({ device }) => device !== tensors[0]!.device);
@@ -49,7 +49,7 @@ export function requireOperands(place: string, operands: readonly Operand[]): Te
 const widest = (tensors: readonly Tensor[]): DataType =>
   tensors.every(({ dtype }) => dtype === "f16") ? "f16" : "f32";
 
-/** Where the values of tensors of one device are, and what computes with them. */
+/** Device and backend of tensors. */
 interface Operands {
   readonly backend: TensorBackend;
   readonly values: readonly StoredValues[];
@@ -120,7 +120,7 @@ export function computeBinary(name: BinaryName, a: Operand, b: Operand, options:
   return result;
 }
 
-/** How a copy reads: the shape it makes, and the distance of values in `a` along each of its axes. */
+/** Layout of a copy: its shape, and the stride in `a` along each of its axes. */
 export interface CopyOptions {
   readonly place: string;
   readonly shape: Shape;
@@ -188,7 +188,7 @@ export function computeReduce(name: ReductionName, a: Tensor, options: ReduceOpt
   return result;
 }
 
-/** What a product takes: its leading dimensions and the matrices' own. */
+/** Sizes of a matmul: its leading dimensions and those of the matrices. */
 export interface MatmulOptions {
   readonly leading: Shape;
   readonly m: number;

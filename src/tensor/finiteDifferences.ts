@@ -23,7 +23,7 @@ export interface CheckedEntry {
   /** Argument of the function, the tensor in it, and the entry: `arguments[0].weights[1, 2]`. */
   readonly name: string;
   readonly gradient: number;
-  /** What central differences say. */
+  /** Results of central differences. */
   readonly difference: number;
   /** |gradient − difference| in units of what is allowed. */
   readonly error: number;
@@ -76,7 +76,7 @@ async function valueAt(f: TreeFunction, device: Device, { tree, values }: Point)
 
 interface Slope {
   readonly difference: number;
-  /** What rounding of the values may do to it. */
+  /** Bound of the rounding error. */
   readonly rounding: number;
 }
 
@@ -96,7 +96,7 @@ async function slopeAt(f: TreeFunction, device: Device, point: Point, at: Place)
   const narrow = (8 * between(0.5) - between(1)) / (6 * h);
   // Some ten units in the last place of the values, over their distance.
   const rounding = (2 ** -48 * Math.max(1, ...[...results.values()].map(Math.abs))) / h;
-  // A kink between the points makes the two differ; one at the very entry bends the function alike at every distance.
+  // A kink between the points makes the two differ; a kink exactly at the entry bends the function in the same way at every distance.
   const bend = (steps: number): number =>
     Math.abs(results.get(steps)! - 2 * results.get(0)! + results.get(-steps)!) / (steps * h);
   const agrees = Math.abs(wide - narrow) <= 1e-5 * Math.abs(narrow) + 32 * rounding + 1e-9;

@@ -54,7 +54,7 @@ class Gradients {
   }
 }
 
-/** What an operation passes on to one input; all else that is made on the way is freed. */
+/** Computes the gradient for one input; intermediate tensors are freed. */
 function contributionOf(node: Node, index: number, dOutput: Tensor): Tensor {
   return keepingResult(() => {
     const contribution = node.gradients[index]!(dOutput);
@@ -117,7 +117,7 @@ function differentiate(
   };
   const marked = args.map((arg) => arg);
   for (const number of numbers) marked[number] = mapTensors(`${place}: argument ${number}`, args[number], mark);
-  // What f leaves behind is freed before the way back, but for what gradients keep.
+  // Tensors of f are freed before backward, except those that gradients keep.
   const value = recording(() => inScope(() => f(...marked), tensorsIn));
   requireScalar(place, value);
   const found = backpropagate(
@@ -154,7 +154,7 @@ export type GradientsBy<A extends readonly unknown[], N extends readonly number[
 /**
  * The gradient of a function: another function, of the same arguments, that returns the gradient by the first one, in its shape:
  * a tensor, or arrays and plain objects of tensors. With `argumentNumbers` it returns a list of gradients by those arguments.
- * What the function makes is freed by itself. May be applied again: to what is made of gradients, for those of second order.
+ * Tensors made inside the function are freed automatically. Can be nested for second-order gradients.
  * @param f of tensors, made of the operations here; returns a tensor of one value, and is not asynchronous
  * @throws InvalidInput where it returns anything else
  */
@@ -174,7 +174,7 @@ export function grad(f: unknown, argumentNumbers?: readonly number[]): unknown {
 }
 
 /**
- * As `grad`, with the value of the function beside its gradient.
+ * Like `grad`, and also returns the value of the function.
  */
 export function valueAndGrad<First, Rest extends unknown[]>(
   f: (first: First, ...rest: Rest) => Tensor,

@@ -34,7 +34,7 @@ export async function checkFunctionGradient<A extends readonly unknown[]>(
   const named = namedTensors(args, "arguments");
   if (named.length === 0 || !Array.isArray(args)) {
     const fix = "pass the arguments of the function as a list";
-    const got = Array.isArray(args) ? "none" : "what is no array";
+    const got = Array.isArray(args) ? "none" : "a value that is no array";
     throw new InvalidInput({ place: "checkGradient", expected: "a list of arguments with tensors", got, fix });
   }
   const own = named[0]!.tensor.device;
@@ -45,7 +45,7 @@ export async function checkFunctionGradient<A extends readonly unknown[]>(
   return holdAgainstDifferences({ f, tree: args, name: "arguments", gradients, device, options, tolerance });
 }
 
-/** What a gradient may be off by: rounding of float32 on a GPU, the differences' own error in float64. */
+/** Error bound of a gradient: rounding of float32 on a GPU, and the error of the differences in float64. */
 const toleranceOn = ({ kind }: Device): number => (kind === "reference" ? 1e-6 : 1e-3);
 
 /** Gradients of a model by the parameters of one member, layer by layer: weights, then bias. */

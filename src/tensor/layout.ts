@@ -70,7 +70,7 @@ function transposed(a: Tensor, axes: readonly number[]): Tensor {
 const swapped = (rank: number): number[] =>
   Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
 
-/** Where a part lies in a tensor: its first index along each axis, and its shape. */
+/** A slice of a tensor: its first index along each axis, and its shape. */
 interface Part {
   readonly begin: readonly number[];
   readonly shape: Shape;
@@ -94,9 +94,9 @@ function partOf(a: Tensor, begin: readonly number[], end: readonly number[]): Pa
 }
 
 /**
- * A part of a tensor: a view where its values lie one behind the other, as they do where only the first axis is cut; else a copy.
+ * A part of a tensor: a view where its values are contiguous, as when only the first axis is sliced; else a copy.
  * @param begin first index along each axis
- * @param end the index behind the last; default: the sizes. Negative numbers count from the end
+ * @param end index after the last along each axis; default: the sizes. Negative numbers count from the end
  */
 export function slice(a: Tensor, begin: readonly number[], end?: readonly number[]): Tensor {
   requireTensors("slice", [a]);
@@ -112,7 +112,7 @@ export function slice(a: Tensor, begin: readonly number[], end?: readonly number
   return record(output, [a], () => [(dOutput) => pad(dOutput, starts, after)]);
 }
 
-/** Zeros around a tensor: so many before and behind it along each axis. */
+/** Pads a tensor with zeros: `before` and `after` along each axis. */
 export function pad(a: Tensor, before: readonly number[], after: readonly number[]): Tensor {
   const place = "pad";
   requireTensors(place, [a]);
@@ -128,7 +128,7 @@ export function pad(a: Tensor, before: readonly number[], after: readonly number
   return record(output, [a], () => [(dOutput) => slice(dOutput, before, end)]);
 }
 
-/** Tensors one behind the other along an axis; their other sizes are equal. */
+/** Concatenates tensors along an axis; their other sizes are equal. */
 export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   const place = "concat";
   requireTensors(place, tensors);
@@ -193,13 +193,18 @@ export function split(a: Tensor, parts: number, axis = 0): Tensor[] {
   return Array.from({ length: parts }, (_, part) => slice(a, at(part, none), at(part + 1, a.shape)));
 }
 
-/** Values repeated along axes of size 1, and along new leading ones, up to a shape. @throws InvalidInput with both shapes */
+/** Broadcasts a tensor to a shape: repeats values along axes of size 1 and along new leading axes. @throws InvalidInput with both shapes */
 export function broadcastTo(a: Tensor, shape: Shape): Tensor {
   requireTensors("broadcastTo", [a]);
   requireShape("broadcastTo", shape);
   if (!sameShape(broadcastShapes("broadcastTo", a.shape, shape), shape)) {
-    const expected = `a shape that ${showShape(a.shape)} repeats to`;
-    throw new InvalidInput({ place: "broadcastTo", expected, got: showShape(shape), fix: "only sizes of 1 repeat" });
+    const expected = `a shape that ${showShape(a.shape)} can be broadcast to`;
+    throw new InvalidInput({
+      place: "broadcastTo",
+      expected,
+      got: showShape(shape),
+      fix: "only axes of size 1 are broadcast",
+    });
   }
   if (sameShape(a.shape, shape)) return hold(a);
   const output = computeCopy(a, { place: "broadcastTo", shape, strides: broadcastStrides(a.shape, shape) });

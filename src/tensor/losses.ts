@@ -10,7 +10,7 @@ import { keepingResult } from "./scope.ts";
 import { crossEntropyOfRows } from "./softmax.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** Of a loss, how often it is derived by the output and by the target. */
+/** Orders of the derivatives of a loss by output and by target. */
 interface Derivative {
   readonly loss: ElementLoss;
   readonly derivative: readonly [byOutput: number, byTarget: number];

@@ -30,7 +30,7 @@ function sizesOf(a: Shape, b: Shape, { transposeA, transposeB }: Required<Transp
     throw new InvalidInput({ place: "matmul", expected, got: shown, fix });
   }
   if (k !== rows) {
-    const fix = `rows of ${k} cannot meet columns of ${rows}: transpose or reshape one of them`;
+    const fix = `inner dimensions differ (${k} ≠ ${rows}): transpose or reshape one of them`;
     throw new InvalidInput({ place: "matmul", expected, got: shown, fix });
   }
   return { leading: broadcastShapes("matmul", a.slice(0, -2), b.slice(0, -2)), m, n, k };

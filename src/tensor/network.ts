@@ -35,7 +35,7 @@ export function networkParameters(device: Device, network: Network, values: Floa
 }
 
 /**
- * What a network computes, made of tensor operations.
+ * Computes a network's outputs with tensor operations.
  * @param inputs [rows, network.inputs]
  * @returns [rows, network.outputs]; logits where the loss takes them
  */

@@ -18,7 +18,7 @@ export function leave(made: Freed): void {
 
 /**
  * Runs `work` in a scope of its own.
- * @param keptOf what of its result goes on, in the scope around it; the rest of what was made in it is freed
+ * @param keptOf what of its result continues, in the scope around it; the rest of what was made in it is freed
  */
 export function inScope<T>(work: () => T, keptOf: (result: T) => readonly Freed[]): T {
   const own = new Set<Freed>();
@@ -37,7 +37,7 @@ export function inScope<T>(work: () => T, keptOf: (result: T) => readonly Freed[
   }
 }
 
-/** Runs an operation that is made of others: only its result goes on. */
+/** Runs an operation that consists of others: only its result outlives it. */
 export const keepingResult = <T extends Freed>(work: () => T): T => inScope(work, (result) => [result]);
 
 /** Whether something was made in the innermost scope. */

@@ -13,7 +13,7 @@ export interface Storage {
   /** Place of its first value in the buffer; default 0. */
   first?: number;
   holders: number;
-  /** What is done when the last holder lets go; default: the buffer is freed. */
+  /** Called when the last reference is released; default: frees the buffer. */
   free?: (() => void) | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface Tracer extends TensorBackend {
 /** What records operations now, instead of backends that compute. */
 export const tracing: { tracer: Tracer | undefined } = { tracer: undefined };
 
-/** What computes tensors on a device. @throws InvalidInput where it is none, or was acquired before tensors were imported */
+/** Returns the tensor backend of a device. @throws InvalidInput where it is not a device, or was acquired before tensors were imported */
 export function backendOf(place: string, device: Device): TensorBackend {
   const backend = tensorBackendOf(device);
   if (backend) return backend;
@@ -36,12 +36,12 @@ export function backendOf(place: string, device: Device): TensorBackend {
     throw new InvalidInput({
       place: `${place}: device`,
       expected,
-      got: "one whose code for tensors is not loaded",
+      got: "a device without tensor support",
       fix,
     });
   }
-  const fix = "pass what acquire() has returned";
-  throw new InvalidInput({ place: `${place}: device`, expected: "a device of thalweg", got: typeof device, fix });
+  const fix = "pass the device that acquire() returned";
+  throw new InvalidInput({ place: `${place}: device`, expected: "a thalweg device", got: typeof device, fix });
 }
 
 function requireSize(place: string, backend: TensorBackend, shape: Shape, dtype: DataType): void {
@@ -83,7 +83,7 @@ export function releaseStorage(storage: Storage): void {
   else storage.backend.release(storage.buffer);
 }
 
-/** What a tensor's values are: a stretch of a storage. */
+/** The values of a tensor: a range of a storage. */
 export interface StoredStretch {
   readonly storage: Storage;
   readonly dtype: DataType;

@@ -3,12 +3,12 @@
 import { leave } from "./scope.ts";
 import { aliasOf, type Tensor } from "./tensor.ts";
 
-/** From the gradient of the loss by an output to that by one input, with operations that are recorded in their turn. */
+/** Maps the gradient of the loss by an output to that by one input; its operations are recorded too. */
 export type Gradient = (dOutput: Tensor) => Tensor;
 /** Holds a tensor that a gradient needs, until the tape is freed. */
 export type Keep = (tensor: Tensor) => Tensor;
 
-/** How a tensor came about. Nodes are numbered in the order in which they were made. */
+/** Node of the tape. Nodes are numbered in order of creation. */
 export interface Node {
   readonly order: number;
   readonly tape: Tape;

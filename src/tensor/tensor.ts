@@ -14,7 +14,7 @@ import {
   type StoredStretch,
 } from "./storage.ts";
 
-/** What a tensor is made of. */
+/** Constructor arguments of a tensor. */
 interface Parts extends StoredStretch {
   readonly shape: Shape;
   readonly label: string;
@@ -49,7 +49,7 @@ export class Tensor {
     return this.#parts.shape;
   }
 
-  /** How a GPU stores the values; the reference has float64 in either case. */
+  /** Data type in GPU memory; the reference always uses float64. */
   get dtype(): DataType {
     return this.#parts.dtype;
   }
@@ -94,7 +94,7 @@ export class Tensor {
   #require(place: string): Parts {
     if (!this.#isDisposed) return this.#parts;
     const got = `${this.label} ${showShape(this.shape)}, which was disposed`;
-    const fix = "dispose it later; what tidy or grad makes within lives on only if it is returned";
+    const fix = "dispose it later; tensors made inside tidy or grad survive only if returned";
     throw new Disposed({ place, expected: "a live tensor", got, fix });
   }
 }
@@ -136,7 +136,7 @@ export interface TensorOptions {
   readonly label?: string;
 }
 
-/** @throws InvalidInput unless values are numbers one behind the other: anything else would become NaN */
+/** @throws InvalidInput unless values are a flat list of numbers: anything else would become NaN */
 function requireNumbers(values: ArrayLike<number>): void {
   if (ArrayBuffer.isView(values) && !(values instanceof BigInt64Array || values instanceof BigUint64Array)) return;
   const at = Array.isArray(values) ? values.findIndex((value) => typeof value !== "number") : 0;

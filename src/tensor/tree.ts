@@ -29,7 +29,7 @@ export function mapTensors<T>(place: string, tree: T, change: (tensor: Tensor) =
     if (value instanceof Tensor) return change(value);
     if (Array.isArray(value)) return value.map(map);
     if (isBranch(value)) return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, map(one)]));
-    const fix = "pass what is no tensor in another argument, or from around the function";
+    const fix = "pass other values in another argument, or capture them in the function";
     throw new InvalidInput({ place, expected: "tensors, or arrays and objects of tensors", got: typeof value, fix });
   };
   return map(tree) as T;

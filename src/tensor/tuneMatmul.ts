@@ -4,7 +4,7 @@ import type { MatmulTuning, TuningCache } from "../backend/tuning.ts";
 import { backendOf } from "./storage.ts";
 
 export interface TuneOptions {
-  /** Where times are kept from one start to the next: `tuningDatabase()`, `tuningFile(path)` or one of your own; default: nowhere. */
+  /** Cache of tuning times between runs: `tuningDatabase()`, `tuningFile(path)` or your own; default: none. */
   readonly cache?: TuningCache;
 }
 

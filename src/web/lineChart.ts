@@ -119,7 +119,7 @@ function optionsOf(
 /** Rows of a chart's table: steps at equal distances. */
 const tableRows = 8;
 
-/** The chart's numbers for those who do not see it, made when they are asked for. */
+/** The chart's numbers for those who do not see it, made when they are requested. */
 class NumbersTable {
   readonly root: HTMLDetailsElement;
   readonly #body = element("tbody");
@@ -129,7 +129,7 @@ class NumbersTable {
     const names = ["Step", ...lines.map(({ label }) => label)];
     const heads = names.map((name) => element("th", { scope: "col" }, name));
     const table = element("table", { class: "numbers" }, element("thead", {}, element("tr", {}, ...heads)), this.#body);
-    this.root = element("details", { class: "chart-numbers" }, element("summary", {}, "As numbers"), table);
+    this.root = element("details", { class: "chart-numbers" }, element("summary", {}, "Show as table"), table);
     this.root.addEventListener("toggle", () => this.#fill());
   }
 

@@ -1,4 +1,4 @@
-// The strip above the view that tells states: no WebGPU, resumed, out of memory, a bad file …
+// The strip of notices above the view: no WebGPU, resumed, out of memory, a bad file …
 
 import { element } from "./dom.ts";
 
@@ -23,7 +23,7 @@ const spokenKinds: Record<NoticeKind, string> = { info: "Note: ", warn: "Warning
 const strip = (): HTMLElement => document.getElementById("notices")!;
 
 /**
- * Tells a state in one line. The same text is told once, not twice.
+ * Shows a state in one line. The same text is shown once.
  * @param action what the reader can do about it
  */
 export function notice(kind: NoticeKind, text: string, action?: NoticeAction): Notice {
@@ -47,7 +47,7 @@ export function notice(kind: NoticeKind, text: string, action?: NoticeAction): N
   return { dismiss: () => made.remove() };
 }
 
-/** What a browser says that has WebGPU and gives no adapter: after several crashes it blocks the page, until that is loaded anew. */
+/** Message where a browser has WebGPU but gives no adapter: after several crashes it blocks the page until it is reloaded. */
 const blocked = /the browser blocks it/;
 
 /** Tells in one line that the CPU computes, and offers to ask for the GPU again where that may help. */

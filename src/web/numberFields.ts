@@ -99,8 +99,8 @@ export interface NumberControl {
 }
 
 /**
- * A labelled slider that tells its number.
- * @param changed is told when the reader has let go
+ * A labelled slider that shows its number.
+ * @param changed called with when the reader has let go
  */
 export function slider(name: string, field: NumberField, changed: (value: number) => void): NumberControl {
   const track = trackOf(field);
@@ -124,7 +124,7 @@ export function slider(name: string, field: NumberField, changed: (value: number
 
 /**
  * A labelled field to type a number into; what the field does not take is marked and goes nowhere.
- * @param changed is told when the reader is done
+ * @param changed called with when the reader is done
  */
 export function numberInput(name: string, field: NumberField, changed: (value: number) => void): NumberControl {
   const { minimum, maximum, whole, label } = field;

@@ -1,4 +1,4 @@
-// What befalls a training, in words, with what can be done about it.
+// Messages shown when a training session fails or recovers, with the action they offer.
 
 import { cpuNotice, notice, type Notice } from "./notices.ts";
 import type {
@@ -24,7 +24,7 @@ export function tellResumed({ step, why }: ResumedMessage): void {
   notice("info", `${what} Training resumed at step ${grouped(step)}.`);
 }
 
-/** @param goOn goes on from the good state with another learning rate */
+/** @param goOn resumes from the good state with another learning rate */
 export function tellDiverged(
   { step, goodStep, learningRate }: DivergedMessage,
   goOn: (learningRate: number) => void,
@@ -32,7 +32,7 @@ export function tellDiverged(
   const lower = Number((learningRate / 10).toPrecision(2));
   const where = `at step ${grouped(step)}: a learning rate of ${learningRate} is too high`;
   notice("bad", `Training diverged ${where}. The network is back at step ${grouped(goodStep)}.`, {
-    label: `Go on with ${lower}`,
+    label: `Continue with ${lower}`,
     run: () => goOn(lower),
   });
 }
@@ -45,15 +45,15 @@ export function tellOutOfMemory({ message, fits }: OutOfMemoryMessage, use: (fit
   }
   const [what, fitting] =
     "members" in fits
-      ? [`so many networks. ${grouped(fits.members)} of them fit`, fits.members]
+      ? [`this many networks. ${grouped(fits.members)} fit`, fits.members]
       : [`this batch. A batch of ${grouped(fits.batchSize)} fits`, fits.batchSize];
-  notice("bad", `The GPU has not enough memory for ${what}.`, {
+  notice("bad", `The GPU does not have enough memory for ${what}.`, {
     label: `Use ${grouped(fitting)}`,
     run: () => use(fits),
   });
 }
 
-/** @param retry begins anew @param goOn goes on from the last state, where there is one */
+/** @param retry restarts the training @param goOn resumes from the last state, where there is one */
 export function tellFailed({ message, step }: FailedMessage, retry: () => void, goOn: () => void): void {
   const isKept = step !== undefined;
   const label = isKept ? `Continue from step ${grouped(step)}` : "Restart";

@@ -58,7 +58,7 @@ function allocate(length: number): Float64Array {
     return new Float64Array(length);
   } catch (cause) {
     const expected = "parameters that fit this machine's memory";
-    const fix = "take fewer members or smaller layers";
+    const fix = "use fewer members or smaller layers";
     throw new LimitExceeded({ place: "model: parameters", expected, got: `${8 * length} bytes`, fix, cause });
   }
 }

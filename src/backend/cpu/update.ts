@@ -9,7 +9,7 @@ import { LbfgsUpdate } from "../../math/lbfgs.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import { hyperParameterOf, numbersOf, type Optimizer } from "../../math/optimizer.ts";
 import { initialState, searchesLine, updateOf } from "../../math/optimizerFunction.ts";
-import { type StepNumbers, stepNumbersOf } from "../../math/stepNumbers.ts";
+import { StepBlock } from "../../math/stepBlock.ts";
 import { orthogonalise } from "./orthogonalise.ts";
 
 export interface UpdateArguments {
@@ -46,8 +46,7 @@ interface CompiledUpdate {
   readonly names: readonly string[];
   /** What depends on hyper-parameters alone, and what on these and the number of the step. */
   readonly constants: Float64Program;
-  readonly ofStep: Float64Program;
-  readonly stepNumbers: StepNumbers;
+  readonly ofStep: StepBlock;
   /** Of squares and unit of the gradients, and of constants. */
   readonly scale: Float64Program | undefined;
   /** What is made orthogonal; as `blocks`, without what comes of it. */
@@ -63,14 +62,13 @@ interface CompiledUpdate {
 function compile(optimizer: Optimizer, update: OptimizerUpdate): CompiledUpdate {
   const { simplifier, outputs, state, gradientScale, direction } = update;
   const names = numbersOf(optimizer);
-  const stepNumbers = stepNumbersOf(update, names);
   const beside = [gradientScale, direction].filter((own) => own !== undefined);
   const whole = hoist(
     simplifier,
     [...outputs, ...beside],
     [
       { prefix: "constant ", takes: (name) => names.includes(name) },
-      { prefix: "step ", takes: (name) => stepNumbers.names.includes(name) || names.includes(name) },
+      { prefix: "step ", takes: (name) => update.stepInputs.includes(name) || names.includes(name) },
     ],
   );
   const hoistedBy = (prefix: string): Hoisted[] => whole.hoisted.filter(({ name }) => name.startsWith(prefix));
@@ -86,8 +84,7 @@ function compile(optimizer: Optimizer, update: OptimizerUpdate): CompiledUpdate 
   return {
     names,
     constants: compileFloat64(expressionsOf(constants), names),
-    ofStep: compileFloat64(expressionsOf(ofStep), [...names, ...stepNumbers.names]),
-    stepNumbers,
+    ofStep: new StepBlock(update, expressionsOf(ofStep), names),
     scale: gradientScale && compileFloat64([whole.outputs[outputs.length]!], [squaresInput, unitInput, ...numbers]),
     directions: direction && compileBlocks([whole.outputs.at(-1)!], ofParameters, scaled),
     blocks,
@@ -113,14 +110,10 @@ function setNumbers(own: CompiledUpdate, optimizer: Optimizer, step: number): vo
     own.latest = optimizer;
     const values = names.map((name) => hyperParameterOf(optimizer, name) as number);
     constants.inputs.set(values);
-    ofStep.inputs.set(values);
     constants.run();
     numbers.set(constants.outputs);
   }
-  const { outputs } = ofStep;
-  if (outputs.length === 0) return;
-  ofStep.inputs.set(own.stepNumbers.at(optimizer, step), names.length);
-  ofStep.run();
+  const outputs = ofStep.at(optimizer, step);
   for (let at = 0; at < outputs.length; at++) numbers[constants.outputs.length + at] = outputs[at]!;
 }
 

@@ -32,7 +32,7 @@ interface ExecutorOptions {
   readonly machine?: WasmMachine | undefined;
   /** Why it is not a GPU that computes, where a GPU was found. */
   readonly because?: string | undefined;
-  /** Members that the training began with, where fewer go on: what it takes to the same bits. */
+  /** Number of members at the start of the training, where fewer continue: planning for it keeps the bits. */
   readonly plannedMembers?: number | undefined;
 }
 

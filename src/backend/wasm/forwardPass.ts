@@ -83,7 +83,7 @@ class ForwardMemory {
       const places = { turns: this.#turns, inputs: this.#data, slotsMember: this.#memberBytes };
       const packed = packs.length > 0 ? { packed: end, packs: memory.words(packs.flat()) } : {};
       const sizes = { slices, sliceRows, capacity, products, packItems: packs.length };
-      // Both kernels read the members from the same arguments, so that they share items alike.
+      // Both kernels read the members from the same arguments, so that they divide items in the same way.
       const operations = 2 * network.parameterCount * Math.min(sliceRows, capacity);
       const { itemMembers } = shareItems(this.groupMembers, slices, operations);
       this.#args = memory.words([...argumentWords({ ...sizes, ...places, ...packed, itemMembers }), ...slots]);

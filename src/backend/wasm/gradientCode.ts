@@ -85,7 +85,7 @@ export class GradientCode {
   /** Writes what an item computes. */
   write(item: Value<"i32">): void {
     const rest = this.#body.variable("i32", item);
-    /** Runs code where the item belongs to the next job. @param build told the first row, and how many */
+    /** Runs code where the item belongs to the next job. @param build called with the first row, and how many */
     const nextJob = (build: (firstRow: Address, rowsPerItem: Address) => void): void => {
       const at = 8 * this.#job++;
       const items = this.#body.let(i32.load(this.#jobs, at));

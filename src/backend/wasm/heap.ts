@@ -19,7 +19,7 @@ function createMemory(isShared: boolean, pages: number): [WebAssembly.Memory, nu
   }
 }
 
-/** Bytes that a heap takes for so many that are asked for. */
+/** Bytes that a heap takes for so many that are requested. */
 export const blockBytes = (bytes: number): number => Math.ceil((bytes + slackBytes) / lineBytes) * lineBytes;
 
 /** Gaps of one class are between 2ⁿ and 2ⁿ⁺¹ bytes. */
@@ -148,7 +148,7 @@ export class Heap {
     } catch (cause) {
       const most = `at most ${this.#mostPages} pages of 64 KiB`;
       const got = `${end / pageBytes + pages}`;
-      const fix = "take smaller batches or fewer members";
+      const fix = "use smaller batches or fewer members";
       throw new LimitExceeded({ place: "WebAssembly memory", expected: most, got, fix, cause });
     }
     this.#gaps.add(end, pages * pageBytes);

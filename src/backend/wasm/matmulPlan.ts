@@ -19,7 +19,7 @@ export interface MatmulPlan {
   dispose(): void;
 }
 
-/** The same product with out as a row: of one column, rows and columns of out lie alike. */
+/** The same product with out as a row: a single column has the same layout as a single row. */
 function asRow(request: MatmulRequest): MatmulRequest {
   const { a, b, m, n, transposeA, transposeB } = request;
   if (n !== 1 || m === 1) return request;
@@ -98,7 +98,7 @@ export interface MatmulPlanOptions {
 const mayTurn = (epilogue?: EpilogueCall): boolean =>
   (epilogue?.epilogue.operands ?? []).every((layout) => layout === "values" || layout === "one");
 
-/** Plans a product. Its phases have to run one behind the other, with nothing between that writes to its operands. */
+/** Plans a product. Its phases must run in order, and nothing between them may write to its operands. */
 export function planMatmul(
   heap: Heap,
   kernels: MatmulKernels,

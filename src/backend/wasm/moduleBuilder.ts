@@ -56,7 +56,7 @@ export class ModuleBuilder {
     return { index: this.#functions.length - 1, parameters, result: result as R };
   }
 
-  /** Adds a kernel for threads. @param build told the address of its arguments, which item, memory of the thread, which turn */
+  /** Adds a kernel for threads. @param build called with the address of its arguments, which item, memory of the thread, which turn */
   kernel(build: (body: Body, ...parameters: Parameters<typeof kernelParameters>) => void) {
     return this.function({ parameters: kernelParameters }, build);
   }

@@ -27,7 +27,7 @@ const wordOf = (body: Body, job: Address, name: keyof typeof orthogonalWord): Ad
 const matrixOf = ({ code: { body }, job, member }: MemberJob, name: "a" | "b" | "out"): Address =>
   body.let(i32.add(wordOf(body, job, name), i32.mul(member, wordOf(body, job, `${name}Member`))));
 
-/** Visits the rows of a job's result. @param visit told the row, from 0, and its address */
+/** Visits the rows of a job's result. @param visit called with the row, from 0, and its address */
 function eachRow(job: MemberJob, rowBytes: Address, visit: (row: Address, address: Address) => void): void {
   const { body } = job.code;
   const first = matrixOf(job, "out");

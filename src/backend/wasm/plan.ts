@@ -23,7 +23,7 @@ export function planWasm(machine: WasmMachine, work: WasmWork, because?: string)
     machine: "wasm",
     strategy,
     summary: `WebAssembly, ${isFused ? `four ${strategy} at a time` : "layer by layer"}${because ? ", faster than the GPU" : ""}`,
-    reason: `${how}; about ${Number(stepMs.toPrecision(2))} ms a step by the cost model${why}`,
+    reason: `${how}; about ${Number(stepMs.toPrecision(2))} ms per step by the cost model${why}`,
     dispatchesPerStep: 0,
     stepsPerDispatch: 0,
     stepMs,

@@ -45,7 +45,7 @@ function reasonForOneThread({ heap, threads }: PoolOptions): string | undefined 
  */
 export class ThreadPool {
   readonly heap: Heap;
-  /** Why there are fewer threads than asked for. */
+  /** Why there are fewer threads than requested. */
   readonly fallbackReason: string | undefined;
   readonly #workers: Workers;
   readonly #thread: Thread;
@@ -74,7 +74,7 @@ export class ThreadPool {
     this.#thread = { words: this.#view(), control: control / 4, scratch, kernels: [], failed };
   }
 
-  /** Starts threads: fewer than asked for where the host has none, or cannot start them. */
+  /** Starts threads: fewer than requested where the host has none, or cannot start them. */
   static async open(options: PoolOptions): Promise<ThreadPool> {
     const { heap, threads, scratchBytes } = options;
     const reason = reasonForOneThread(options);
@@ -105,14 +105,14 @@ export class ThreadPool {
   /** @throws Disposed, or ThreadFailed where a worker was lost */
   requireAlive(): void {
     if (this.#isDisposed) {
-      const fix = "acquire a device anew";
+      const fix = "acquire a new device";
       throw new Disposed({ place: "WebAssembly threads", expected: "a live pool", got: "a disposed one", fix });
     }
     const reason = this.#workers.lostReason;
     if (reason !== undefined) throw threadFailure(reason);
   }
 
-  /** Runs an action behind all that was asked for before: never between two items of a run. */
+  /** Runs an action behind all that was requested before: never between two items of a run. */
   inTurn<T>(action: () => T | Promise<T>): Promise<T> {
     const result = this.#last.then(action);
     this.#waiting++;
@@ -133,7 +133,7 @@ export class ThreadPool {
     return handles;
   }
 
-  /** The same for the caller at once: `runAlone` may use them, and runs that are asked for later. */
+  /** The same for the caller at once: `runAlone` may use them, and runs that are requested later. */
   addKernelsNow(modules: readonly KernelModule[]): KernelHandle[] {
     const { handles, told } = this.#addKernels(modules);
     told.catch(() => {}); // the next run throws it
@@ -265,7 +265,7 @@ export class ThreadPool {
     return this.#waiting === 0;
   }
 
-  /** Resolves when nothing that was asked for so far is under way: memory that it uses may then be freed. */
+  /** Resolves when nothing that was requested so far is under way: memory that it uses may then be freed. */
   async whenIdle(): Promise<void> {
     await this.#last;
   }

@@ -1,4 +1,4 @@
-/** The value of `key` in `map`, made the first time it is asked for. */
+/** The value of `key` in `map`, made the first time it is requested. */
 export function remembered<K extends object, V>(map: WeakMap<K, V>, key: K, make: () => V): V {
   const value = map.get(key) ?? make();
   map.set(key, value);

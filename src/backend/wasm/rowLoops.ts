@@ -45,7 +45,7 @@ export function storeLanes(
 
 /**
  * Visits the units of a row four at a time.
- * @param visit told the distance from the row's beginning, in bytes: a constant, or a value plus a constant; and how many lanes count
+ * @param visit called with the distance from the row's beginning, in bytes: a constant, or a value plus a constant; and how many lanes count
  */
 export function forUnits(
   body: Body,

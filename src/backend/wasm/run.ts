@@ -26,7 +26,7 @@ import { RunMemory, type RunMemoryRequest } from "./runMemory.ts";
 import { trainingModule } from "./stepModule.ts";
 import { updatePlan } from "./updateCode.ts";
 
-/** Time of the work that is handed over at once, so that others get their turn. */
+/** Time of the work that is submitted at once, so that other runs get a turn. */
 const unitMs = 20;
 
 /** What is trained layer by layer. */
@@ -185,7 +185,7 @@ export class WasmRun implements TrainingRun {
     else await pool.run(this.#memory.program, turns);
   }
 
-  /** One evaluation of the members of a line search, and their update, after which those stop that it cannot go on with. */
+  /** One evaluation of the members of a line search and their update; members that the search cannot continue are then stopped. */
   async #search(step: number): Promise<void> {
     const { members, device, lbfgs } = this.#request;
     const { at, sizes } = this.#memory;
@@ -203,7 +203,7 @@ export class WasmRun implements TrainingRun {
     }
   }
 
-  /** Views of a member's vectors, made anew where memory has grown. */
+  /** Views of a member's vectors, recreated after memory has grown. */
   #vectorsOf(member: number): MemberVectors {
     const { members, device, network } = this.#request;
     const known = this.#vectors[member];

@@ -42,7 +42,7 @@ export interface RunSizes {
   /** Members with dropout masks of their own, and streams of masks. */
   readonly maskMembers: number;
   readonly streams: readonly number[];
-  /** Turns that are handed over at once, at most. */
+  /** Most turns that are submitted at once. */
   readonly maxTurns: number;
 }
 

@@ -15,7 +15,7 @@ export function fusedNetwork(network: AnyNetwork): Network | undefined {
 
 /**
  * How a run is trained: in straight-line code where the network is small enough, else layer by layer.
- * @throws InvalidInput where a strategy is asked for that this network does not have in WebAssembly
+ * @throws InvalidInput where a strategy is requested that this network does not have in WebAssembly
  */
 export function strategyOf({
   network,
@@ -34,6 +34,6 @@ export function strategyOf({
     place: "train: strategy",
     expected: `one of ${["auto", "layered", ...(fused ? [fused] : [])].join(", ")} for ${whose} in WebAssembly`,
     got: strategy,
-    fix: "leave strategy out to take the fastest",
+    fix: "leave strategy out to use the fastest",
   });
 }

@@ -3,7 +3,7 @@ import { f32x4, i32 } from "./instructions.ts";
 import type { Operand, Value } from "./value.ts";
 import type { Floats } from "./vectorCode.ts";
 
-/** Vectors in memory, one behind the other. */
+/** Vectors stored contiguously in memory. */
 export class MemoryVectors {
   readonly #body: Body;
   readonly #address: Value<"i32">;

@@ -27,7 +27,7 @@ class Member {
   readonly #worker: ThreadWorker;
   #waiting: Waiting | undefined;
 
-  /** @param tell what is no answer: the end of a run, a failure, its own end */
+  /** @param tell called with messages that are no answers: the end of a run, a failure, the end of the worker */
   constructor(tell: (news: Exclude<Report, { type: "ready" }> | { type: "ended" }) => void) {
     this.#worker = startWorker({
       report: (report) => {
@@ -61,7 +61,7 @@ class Member {
 
   async terminate(): Promise<void> {
     await this.#worker.terminate();
-    this.#waiting?.reject(threadFailure("its worker was ended"));
+    this.#waiting?.reject(threadFailure("its worker was terminated"));
   }
 }
 

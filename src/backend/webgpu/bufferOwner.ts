@@ -23,7 +23,7 @@ export class BufferOwner {
   #create(label: string, bytes: number, usage: number): GPUBuffer {
     const size = Math.max(16, Math.ceil(bytes / 4) * 4);
     if (size > this.#device.maxBufferBytes) {
-      const fix = "take fewer members, a smaller batch or smaller layers";
+      const fix = "use fewer members, a smaller batch or smaller layers";
       const expected = `at most ${this.#device.maxBufferBytes} bytes in one buffer`;
       throw new LimitExceeded({ place: label, expected, got: String(size), fix });
     }
@@ -114,7 +114,7 @@ function lotsOf(stretches: readonly Stretch[]): Stretch[][] {
   return lots;
 }
 
-/** Copies stretches, one behind the other, into a buffer that can be mapped. */
+/** Copies ranges of buffers, concatenated, into a mappable buffer. */
 function stage({ gpu }: GpuDevice, place: string, stretches: readonly Stretch[]): GPUBuffer {
   const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
   const size = Math.max(4, lengthOf(stretches) * 4);
@@ -138,11 +138,11 @@ async function readStaged(staging: GPUBuffer, length: number): Promise<ArrayBuff
   await staging.mapAsync(GPUMapMode.READ);
   const words = staging.getMappedRange(0, Math.max(4, length * 4)).slice(0, length * 4);
   if (words.byteLength === 4 * length) return words;
-  throw new Error("the buffer was taken away while it was read"); // as by a loss of the device
+  throw new Error("the buffer was destroyed while it was being read"); // as by a loss of the device
 }
 
 /**
- * Reads stretches of buffers, one behind the other, after all work submitted so far. Everything is copied on the device before this
+ * Reads ranges of buffers, concatenated, after all work submitted so far. Everything is copied on the device before this
  * returns its promise, so that later work changes nothing of it; much is then mapped in lots, between which others have a turn.
  */
 export async function readStretches(

@@ -37,7 +37,7 @@ export class GpuDevice implements Device {
   readonly subgroupLanes: number | undefined;
   /** Four neighbouring invocations can exchange values: tried when the device, or the first of its adapter, was acquired. */
   readonly hasQuads: boolean;
-  /** What the driver refused to compile and is done without: strategies, scores of many members, variants of products; and why. */
+  /** Kernels that the driver refused to compile and that are not used any more (strategies, scores of many members, variants of matmul), with the reason. */
   readonly refusals = new Map<StrategyName | "scores" | "variants", string>();
   /** False where "auto" found it: tiny networks may then run in WebAssembly. */
   readonly isRequired: boolean;
@@ -45,15 +45,17 @@ export class GpuDevice implements Device {
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
   /** Created for the first tensor. */
   tensorBackend: TensorBackend | undefined;
-  /** How long an answer is waited for; then the device is a lost one. */
+  /** Time to wait for an answer before the device counts as lost. */
   patienceMs: number;
+  isSilent = false;
+  isHurried = false;
   readonly #isOwned: boolean;
   readonly #companions = new Companions();
   readonly #waits = new Waits();
   #lost: string | undefined;
   readonly #lostListeners = new Set<() => void>();
   #fault: unknown;
-  /** Resolves when the device has told of every call so far. */
+  /** Resolves when the device has reported on every call so far. */
   #told: Promise<unknown> = Promise.resolve();
   #scopes = 0;
 
@@ -73,7 +75,7 @@ export class GpuDevice implements Device {
     this.isRequired = options.isRequired;
     this.#isOwned = options.isOwned;
     this.patienceMs = patienceMs[this.kind];
-    const self = new WeakRef(this); // a device that was handed in outlives this object
+    const self = new WeakRef(this); // a device that the caller passed in outlives this object
     void gpu.lost.then(({ message, reason }) => self.deref()?.lose(`${reason}: ${message || "no message"}`));
   }
 
@@ -103,7 +105,7 @@ export class GpuDevice implements Device {
     return { adapter, limits: figures, features: [...features].toSorted() };
   }
 
-  /** From now on everything rejects with `GpuLost`, also what is waited for. */
+  /** From now on all calls and pending waits reject with `GpuLost`. */
   lose(why: string): void {
     if (this.#lost !== undefined) return;
     this.#lost = why;
@@ -120,6 +122,11 @@ export class GpuDevice implements Device {
     return this.#companions.isDisposed;
   }
 
+  hurry(): void {
+    this.isHurried = true;
+    this.patienceMs = patienceMs.again[this.kind];
+  }
+
   /** Awaits an answer of the GPU; one that does not come makes the device a lost one. */
   answered<T>(work: Promise<T>): Promise<T> {
     if (this.#lost !== undefined) {
@@ -127,6 +134,7 @@ export class GpuDevice implements Device {
       return Promise.reject(lostFault("GPU", this.#lost));
     }
     return this.#waits.until(work, this.patienceMs, () => {
+      this.isSilent = this.#lost === undefined;
       this.lose(`it has not answered for ${this.patienceMs / 1000} s`);
       if (this.#isOwned) this.gpu.destroy();
     });
@@ -156,10 +164,10 @@ export class GpuDevice implements Device {
     return this.#lost !== undefined;
   }
 
-  /** What was awaited has rejected: a device that takes back its work is as good as lost. */
+  /** Handles a rejected wait: a device that cancels its work counts as lost. */
   async #failure(place: string, error: unknown): Promise<ThalwegError> {
     if (this.#lost === undefined && error instanceof ThalwegError) return error;
-    if (!(await this.turnsOutLost())) this.lose(`it took back its work: ${describeError(error)}`);
+    if (!(await this.turnsOutLost())) this.lose(`it cancelled submitted work: ${describeError(error)}`);
     return lostFault(place, this.#lost!, error);
   }
 
@@ -168,7 +176,7 @@ export class GpuDevice implements Device {
     if (this.#lost !== undefined) throw lostFault(place, this.#lost, cause);
     const fault = this.#fault;
     if (fault === undefined) return;
-    // A lack of memory is over once told; after a refused call no result can be trusted any more.
+    // Out of memory is cleared once reported; after a refused call no result can be trusted.
     if (fault instanceof GPUOutOfMemoryError) this.#fault = undefined;
     throw faultOf(place, fault);
   }
@@ -197,7 +205,7 @@ export class GpuDevice implements Device {
   }
 
   /**
-   * Makes calls whose result is not waited for: what the device has against them is told by the next `settled` or `throwFault`.
+   * Makes calls whose result is not waited for: their errors are reported by the next `settled` or `throwFault`.
    * Errors of whoever else uses the device are none of ours.
    */
   guarded<T>(place: string, calls: () => T): T {
@@ -223,7 +231,7 @@ export class GpuDevice implements Device {
 
   /**
    * Makes calls within error scopes, which end even if one throws: an open one would hide every later error.
-   * @returns with the first error that the device told
+   * @returns with the first error that the device reported
    */
   scoped<T>(calls: () => T): { value: T; errors: Promise<GPUError | null> } {
     this.#scopes++;
@@ -243,7 +251,7 @@ export class GpuDevice implements Device {
     this.#companions.add(companion);
   }
 
-  /** Destroys the device, unless it was handed in. */
+  /** Destroys the device, unless the caller passed it in. */
   dispose(): void {
     this.#companions.dispose();
     this.lose("destroyed: the device was disposed");
@@ -255,7 +263,7 @@ export class GpuDevice implements Device {
   }
 }
 
-/** Opens the adapter of the kind asked for. @returns why there is none, in one line */
+/** Opens the adapter of the requested kind. @returns why there is none, in one line */
 export async function openAdapter(
   gpu: GPU,
   choice: DeviceChoice,
@@ -269,7 +277,8 @@ export async function openAdapter(
     if (!adapter) return options.reason ?? "WebGPU found no adapter: none is installed, or the browser blocks it";
     const kind = isSoftware(adapter.info) ? "software" : "gpu";
     const wanted = choice === "auto" ? "gpu" : choice;
-    if (kind !== wanted) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
+    if (kind !== wanted)
+      return `the only adapter, ${nameOf(adapter.info)}, is a ${kind === "software" ? "software" : "hardware"} adapter`;
     const { maxBufferBytes } = options;
     const opened = await requestDevice(adapter);
     return await ownerOf(opened, { isOwned: true, isRequired: choice !== "auto", maxBufferBytes });

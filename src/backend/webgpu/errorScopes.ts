@@ -1,4 +1,4 @@
-/** Kinds of errors that a device tells of a call. */
+/** Kinds of errors that a device reports for a call. */
 const filters = ["validation", "out-of-memory", "internal"] as const;
 
 async function popped(gpu: GPUDevice, count: number): Promise<GPUError | null> {
@@ -9,7 +9,7 @@ async function popped(gpu: GPUDevice, count: number): Promise<GPUError | null> {
 
 /**
  * Makes calls within error scopes, which end even if one throws: an open one would hide every later error.
- * @returns with the first error that the device told
+ * @returns with the first error that the device reported
  */
 export function withinScopes<T>(gpu: GPUDevice, calls: () => T): { value: T; errors: Promise<GPUError | null> } {
   let opened = 0;

@@ -1,4 +1,4 @@
-// What goes wrong on a GPU, as errors with names.
+// Converts faults of a GPU to typed errors.
 
 import { GpuLost, GpuOutOfMemory, ShaderFailed, ThalwegError } from "../../errors.ts";
 
@@ -9,16 +9,16 @@ export const describeError = (error: unknown): string =>
   firstLine(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 
 export function lostFault(place: string, why: string, cause?: unknown): GpuLost {
-  const fix = "acquire a device again and go on from the last parameters that were read";
+  const fix = "acquire a new device and resume from the last checkpoint";
   return new GpuLost({ place, expected: "a working GPU device", got: `a lost one (${why})`, fix, cause });
 }
 
-/** An error that the device told, or that one of its functions threw. */
+/** Converts an error that the device reported, or that one of its functions threw. */
 export function faultOf(place: string, error: unknown): ThalwegError {
   if (error instanceof ThalwegError) return error;
   const { message = String(error) } = error as Partial<Error>;
   if (error instanceof GPUOutOfMemoryError) {
-    const fix = "take a smaller batch, fewer members or smaller layers";
+    const fix = "use a smaller batch, fewer members or smaller layers";
     return new GpuOutOfMemory({ place, expected: "enough GPU memory", got: firstLine(message), fix, cause: error });
   }
   const got = error instanceof GPUError ? firstLine(message) : describeError(error);

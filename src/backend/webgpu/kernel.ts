@@ -22,7 +22,7 @@ function entryOf(kind: BindingKind, binding: number): GPUBindGroupLayoutEntry {
   return { binding, visibility: GPUShaderStage.COMPUTE, buffer };
 }
 
-/** Compiler messages as `file:line:column: message`, each with its source line; none where the device does not tell. */
+/** Compiler messages as `file:line:column: message`, each with its source line; none where the device does not report them. */
 async function messagesOf(device: GpuDevice, module: GPUShaderModule, source: KernelSource): Promise<string> {
   const lines = source.code.split("\n");
   try {
@@ -56,7 +56,7 @@ async function compile(device: GpuDevice, source: KernelSource, constants: Const
   device.throwFault(place);
   let module: GPUShaderModule | undefined;
   try {
-    // The pipeline's rejection tells of all errors; nothing is to reach the console.
+    // The rejection of the pipeline has all errors; nothing should reach the console.
     const { value, errors } = device.scoped(() => {
       const parts = partsOf(device, source, constants);
       ({ module } = parts);
@@ -86,7 +86,7 @@ const compiled = new WeakMap<GpuDevice, Newest<Promise<Kernel>>>();
 const keyOf = ({ name, variant }: KernelSource, constants: Constants): string =>
   `${name} ${variant ?? ""} ${JSON.stringify(constants)}`;
 
-/** What is kept of a device. */
+/** Returns the cache of a device. */
 function keptOf<Value>(all: WeakMap<GpuDevice, Newest<Value>>, device: GpuDevice): Newest<Value> {
   const kept = all.get(device) ?? new Newest<Value>(mostKept);
   all.set(device, kept);
@@ -109,7 +109,7 @@ export function createKernel(device: GpuDevice, source: KernelSource, constants:
 /** Kernels that were compiled without waiting. */
 const compiledAtOnce = new WeakMap<GpuDevice, Newest<Kernel>>();
 
-/** As `createKernel`, without waiting: what the driver refuses is told by the device's next `settled` or `throwFault`. */
+/** As `createKernel`, without waiting: driver errors are reported by the device's next `settled` or `throwFault`. */
 export function createKernelAtOnce(device: GpuDevice, source: KernelSource, constants: Constants = {}): Kernel {
   const known = keptOf(compiledAtOnce, device);
   const key = keyOf(source, constants);

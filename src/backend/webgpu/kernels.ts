@@ -71,9 +71,9 @@ const shaders = {
 
 export type KernelName = keyof typeof shaders;
 
-/** What kernels of layers leave open. */
+/** Parameters of layer kernels. */
 export interface LayerFunctions {
-  /** Of forward, backwardInputs and loss: that of the layer whose outputs they take. */
+  /** For forward, backwardInputs and loss: activation of the layer whose outputs they read. */
   readonly activation?: Activation;
   /** Of loss and score. */
   readonly loss?: Loss;
@@ -83,7 +83,7 @@ export interface LayerFunctions {
   readonly isWeighted?: true | undefined;
 }
 
-/** What the kernels of losses leave open. */
+/** Parameters of loss kernels. */
 const lossesOf: Partial<Record<KernelName, { readonly elementwise: Shader; readonly softmax: Shader }>> = {
   loss: { elementwise: lossElementwise, softmax: lossSoftmax },
   score: { elementwise: scoreElementwise, softmax: scoreSoftmax },

@@ -1,6 +1,6 @@
 import type { LayerShape, Network } from "../../graph/network.ts";
 
-/** What the choice needs to know of a device. */
+/** Properties of a device that the choice depends on. */
 export interface MatmulLimits {
   readonly kind: "gpu" | "software";
   /** Four neighbouring invocations can exchange values. */

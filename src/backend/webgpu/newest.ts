@@ -1,4 +1,4 @@
-/** Values by key, of which those that were asked for longest ago are forgotten when they become too many. */
+/** Values by key, of which those that were requested longest ago are forgotten when they become too many. */
 export class Newest<Value> {
   readonly #most: number;
   readonly #values = new Map<string, Value>();

@@ -13,7 +13,7 @@ import { kernelOf, type KernelSource } from "./shader.ts";
 
 export const { NewtonSchulz } = products;
 
-/** What is made orthogonal, with sums of its squares. */
+/** Returns the kernel that writes the matrices to orthogonalise, with their sums of squares. */
 export const directionsKernel = (own: KernelUpdate, network: AnyNetwork): KernelSource =>
   withGradients("directions", directions, own, directionCodeOf(own, network));
 

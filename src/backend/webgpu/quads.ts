@@ -65,7 +65,7 @@ async function tryQuads(gpu: GPUDevice): Promise<boolean> {
 /** Whether a device has quads. False where anything goes wrong. */
 export const haveQuads = (gpu: GPUDevice): Promise<boolean> => tryQuads(gpu).catch(() => false);
 
-/** What was found on devices of adapters. */
+/** Results of the probe by adapter. */
 const known = new Map<string, boolean>();
 
 function keyOf({ adapterInfo, features }: GPUDevice): string {

@@ -10,7 +10,7 @@ export interface KernelSource {
   /** Entry point, where the code has several. */
   readonly entry?: string;
   readonly code: string;
-  /** What tells it from kernels of the same name, where its code is written for one network. */
+  /** Distinguishes it from kernels of the same name, where its code is written for one network. */
   readonly variant?: string;
   /** Kinds of the bindings 0, 1, … of group 0. */
   readonly bindings: readonly BindingKind[];
@@ -42,7 +42,7 @@ function codeOf(parts: readonly (Shader | string)[]): string {
 /**
  * A kernel of shaders, one of which has an entry point and one all bindings, and of what they expect: other shaders, and code
  * written for this kernel.
- * @param variant tells it from kernels of the same name
+ * @param variant distinguishes it from kernels of the same name
  */
 export function kernelOf(name: string, parts: readonly (Shader | string)[], variant?: string): KernelSource {
   const shaders = parts.filter((part) => typeof part !== "string");

@@ -1,4 +1,4 @@
-// What vite.shaders.ts makes of a file of shaders/.
+// Type of a module that vite.shaders.ts generates from a file in shaders/.
 declare module "*.wgsl" {
   /** Of the structs of the file that have only fields a host may write. */
   export const layouts: Readonly<Record<string, import("./layout.ts").Layout>>;

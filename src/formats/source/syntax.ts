@@ -32,7 +32,7 @@ const selected =
   (left: string, right: string, a: string, b: string): string =>
     `(${left} ${relation} ${right} ? ${a} : ${b})`;
 
-/** What JavaScript and C write alike. */
+/** Syntax that JavaScript and C share. */
 const operators = {
   add: infix("+"),
   subtract: infix("-"),

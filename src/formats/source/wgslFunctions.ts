@@ -1,6 +1,6 @@
 import scalar from "../../../shaders/scalar.wgsl";
 
-/** Declarations of shaders/scalar.wgsl by name: functions and constants, indented anew where the build has left that out. */
+/** Declarations of shaders/scalar.wgsl by name: functions and constants, indented again where the build has left that out. */
 function declarations(): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   let [depth, name, lines] = [0, "", [] as string[]];

@@ -94,19 +94,19 @@ const deviceWord = ({ kind }: Place): string => (kind === "wasm" ? "WebAssembly"
 function summaryOf({ lines, differences, place }: Checked): string {
   const gradients = lines.filter(({ section }) => section === "gradients");
   const offFormulas = worst(gradients.map((line) => Math.abs(line.result - differences[indexOf(line)]!)));
-  const central = `central differences by at most ${offFormulas}`;
+  const central = `central differences ${offFormulas}`;
   if (place.kind === "reference")
-    return `Beside the formulas, ${central}. There is no other device to compare with: ${place.fallbackReason}.`;
+    return `Largest deviation from the formulas: ${central}. There is no other device to compare with: ${place.fallbackReason}.`;
   const off = lines.flatMap(({ result, deviceResult }) =>
     deviceResult === undefined ? [] : [Math.abs(result - deviceResult) / Math.max(Math.abs(result), 1e-12)],
   );
-  return `From the formulas differ: ${place.kind === "wasm" ? "WebAssembly" : "the GPU"} by at most ${worst(off)} of the value, ${central}.`;
+  return `Largest deviations from the formulas: ${place.kind === "wasm" ? "WebAssembly" : "GPU"} ${worst(off)} of the value, ${central}.`;
 }
 
 /** @param check is called with the button */
 export function createCheckCard(check: () => void): CheckCard {
   let isBusy = false;
-  const button = element("button", { type: "button", class: "check", onclick: () => !isBusy && check() }, "Check it");
+  const button = element("button", { type: "button", class: "check", onclick: () => !isBusy && check() }, "Check");
   const status = element("p", { class: "status", role: "status" });
   const table = element("div", {
     class: "scroll",
@@ -116,13 +116,13 @@ export function createCheckCard(check: () => void): CheckCard {
     hidden: true,
   });
   const about =
-    "The formulas in float64, the device in float32, and each gradient once more without any formula: " +
-    "by moving its weight a little to both sides.";
+    "Compares the formulas in float64, the device in float32, and each gradient by central differences: " +
+    "the loss with its weight moved a little in both directions.";
   return {
     element: element(
       "section",
       { class: "card check-it", "aria-labelledby": "check-title" },
-      element("h2", { id: "check-title" }, "Is it right?"),
+      element("h2", { id: "check-title" }, "Check the numbers"),
       element("p", { class: "quiet" }, about),
       element("div", { class: "row" }, button),
       status,

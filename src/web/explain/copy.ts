@@ -14,7 +14,7 @@ const fileNames: Record<CopyFormat, string> = {
   csv: "step.csv",
 };
 
-/** How long a success is told. */
+/** How long a success message is shown. */
 const toldMs = 6000;
 
 /** Into the clipboard; where the browser has none, as a file. */

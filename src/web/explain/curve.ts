@@ -34,7 +34,7 @@ export function drawCurve(losses: readonly number[]): SVGSVGElement {
     label("0", x(0), height - 10, "middle"),
     label(steps === 0 ? "" : `${steps} ${steps === 1 ? "step" : "steps"}`, width - inset.right, height - 10, "end"),
     ...(steps === 0
-      ? [svg("text", { class: "nothing", x: 236, y: 48, "text-anchor": "middle" }, "Run some steps to see it fall.")]
+      ? [svg("text", { class: "nothing", x: 236, y: 48, "text-anchor": "middle" }, "Run steps to see the loss.")]
       : []),
     svg("polyline", { class: "losses", points: points.join(" ") }),
     svg("circle", { class: "newest", cx: endX ?? 0, cy: endY ?? 0, r: 4 }),

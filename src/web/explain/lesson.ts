@@ -23,8 +23,8 @@ function forwardStop(line: StepLine): Plan {
   const node = line.quantity.text.slice(2);
   const part = `Forward, ${layerTitle(line.layer!)}`;
   return isSum
-    ? { kind: "sum", part, title: `What reaches ${node}`, lines: [line] }
-    : { kind: "activation", part, title: `What ${node} answers`, lines: [line] };
+    ? { kind: "sum", part, title: `Weighted sum of ${node}`, lines: [line] }
+    : { kind: "activation", part, title: `Activation of ${node}`, lines: [line] };
 }
 
 /** The three factors of one node. */
@@ -36,7 +36,7 @@ function factorStops(lines: readonly StepLine[]): Plan[] {
     return {
       kind: "factors" as const,
       part,
-      title: `How much ${node} is to blame`,
+      title: `Gradient at ${node}`,
       lines: lines.slice(at - 2, at + 1),
     };
   });
@@ -53,7 +53,7 @@ function gradientStops(lines: readonly StepLine[]): Plan[] {
       .map((line) => ({
         kind: "gradient" as const,
         part: `Gradients, ${layerTitle(index)}`,
-        title: `The gradient of ${nameOf(line)}`,
+        title: `Gradient of ${nameOf(line)}`,
         lines: [line],
       })),
   );
@@ -63,7 +63,7 @@ function updateStops(lines: readonly StepLine[]): Plan[] {
   return net.layers.map(({ index }) => ({
     kind: "update",
     part: "Update",
-    title: `New numbers, ${layerTitle(index)}`,
+    title: `Updated parameters, ${layerTitle(index)}`,
     lines: lines.filter(({ quantity }) => layerOf.get(quantity.text) === index),
   }));
 }
@@ -73,11 +73,11 @@ function planOf(lines: readonly StepLine[]): Plan[] {
   return [
     { kind: "given", part: "Given", title: "A network and its target", lines: of("given") },
     ...of("forward").map(forwardStop),
-    { kind: "loss", part: "Loss", title: "How wrong the answer is", lines: of("loss") },
+    { kind: "loss", part: "Loss", title: "Loss of the output", lines: of("loss") },
     ...factorStops(of("factors")),
     ...gradientStops(of("gradients")),
     ...updateStops(of("update")),
-    { kind: "after", part: "After", title: "What the step has changed", lines: [] },
+    { kind: "after", part: "After", title: "Effect of the step", lines: [] },
   ];
 }
 

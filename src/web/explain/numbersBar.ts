@@ -38,7 +38,7 @@ function createRateField(change: Change): HTMLInputElement {
 function createDigitsField(state: State): HTMLSelectElement {
   const field = element(
     "select",
-    { class: "digits", title: "Of numbers in the drawing and of factors in formulas; results are always in full" },
+    { class: "digits", title: "Digits of numbers in the drawing and of factors in formulas; results show all digits" },
     ...digitChoices.map((digits) => element("option", { value: digits }, digits)),
   );
   field.addEventListener("change", () => state.setDigits(field.value as Digits));

@@ -13,9 +13,9 @@ export interface Panel {
 }
 
 const rules: readonly (readonly [name: string, rule: string, formula: string])[] = [
-  ["Forward", "Nodes sum up what comes in, and squash it.", "z = Σ w·x + b,  a = 1/(1 + e⁻ᶻ)"],
+  ["Forward", "Each node sums its inputs and applies the sigmoid.", "z = Σ w·x + b,  a = 1/(1 + e⁻ᶻ)"],
   ["Loss", "How far the answer is from the target.", "L = ½·(a − t)²"],
-  ["Backward", "The chain rule hands the loss back.", "δ = ∂L/∂z = ∂L/∂a · a′"],
+  ["Backward", "The chain rule carries the gradient back.", "δ = ∂L/∂z = ∂L/∂a · a′"],
   ["Update", "Each number moves against its gradient.", "w ← w − η·∂L/∂w"],
 ];
 

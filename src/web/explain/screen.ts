@@ -23,8 +23,8 @@ import { createTrainCard } from "./trainCard.ts";
 import { createWorksheet } from "./worksheet.ts";
 
 const lead =
-  "A small network, one example, every number in sight. Walk through one step of learning forwards and backwards, " +
-  "point at a factor to see where it comes from, change any number and watch the rest follow.";
+  "A small network, one example, every number visible. Walk through one training step, forward and backward, " +
+  "point at a factor to see where it comes from, change any number and see all others update.";
 
 /** Classes of what the drawing paints → what they are called. */
 const keys = { input: "input", weight: "weight", "weight negative": "negative weight", bias: "bias", target: "target" };

@@ -15,7 +15,7 @@ const resultOf = (lines: Lines, quantity: string): number =>
   lines.find(({ quantity: { text }, section }) => text === quantity && section !== "update")!.result;
 
 const direction = (change: number): string => {
-  if (change === 0) return "stays where it is";
+  if (change === 0) return "stays the same";
   return `goes ${change > 0 ? "up" : "down"} by ${inWords(Math.abs(change))}`;
 };
 
@@ -23,7 +23,7 @@ function aboutGiven(lines: Lines): string {
   const inputs = names.inputs.map((name) => inWords(resultOf(lines, name))).join(" and ");
   return (
     `For the inputs ${inputs} the network should answer ${inWords(resultOf(lines, "t"))}. ` +
-    "Walk through one step of learning; change any number to see what it does."
+    "Walk through one training step; change any number to see its effect."
   );
 }
 

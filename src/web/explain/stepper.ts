@@ -40,8 +40,8 @@ export class Stepper {
         icon(sign),
       );
     this.#ends = [
-      [step("first", "First stop", () => 0), step("back", "Back one stop (←)", () => state.stop - 1)],
-      [step("on", "On one stop (→)", () => state.stop + 1), step("last", "Last stop", () => this.#count - 1)],
+      [step("first", "First stop", () => 0), step("back", "Previous stop (←)", () => state.stop - 1)],
+      [step("on", "Next stop (→)", () => state.stop + 1), step("last", "Last stop", () => this.#count - 1)],
     ];
     this.#play = element("button", { type: "button", class: "primary play", onclick: () => this.#toggle() });
     this.#slider = element("input", {
@@ -126,7 +126,7 @@ export class Stepper {
 
   #showPlaying(): void {
     this.#play.replaceChildren(...(this.isPlaying ? [icon("pause"), "Pause"] : [icon("play"), "Play"]));
-    this.#play.title = this.isPlaying ? "Pause (space)" : "Walk through by itself (space)";
+    this.#play.title = this.isPlaying ? "Pause (space)" : "Play (space)";
   }
 
   show(stops: readonly Stop[]): void {

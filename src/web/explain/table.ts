@@ -37,7 +37,7 @@ function fieldOf(name: string, change: (name: string, value: number) => void): H
   return field;
 }
 
-/** Rows whose cells are written anew where they change; fields keep the focus. */
+/** Rows whose cells are rewritten where they change; fields keep the focus. */
 class Rows {
   readonly #writers: ((lesson: Lesson) => void)[] = [];
 

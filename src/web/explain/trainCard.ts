@@ -19,7 +19,7 @@ export interface TrainCard {
 /** @param run takes so many steps */
 export function createTrainCard(run: (steps: number) => void): TrainCard {
   const figure = element("figure", {});
-  const place = element("p", { class: "quiet place" }, "The device is asked for when it is needed.");
+  const place = element("p", { class: "quiet place" }, "The device opens when you train.");
   const status = element("p", { class: "quiet numbers", role: "status" });
   let isBusy = false;
   let isGpu = false;
@@ -34,7 +34,7 @@ export function createTrainCard(run: (steps: number) => void): TrainCard {
     element: element(
       "section",
       { class: "card train", "aria-labelledby": "train-title" },
-      element("h2", { id: "train-title" }, "Let it learn"),
+      element("h2", { id: "train-title" }, "Train"),
       element("div", { class: "row", role: "group", "aria-label": "Run" }, element("span", {}, "Run"), ...buttons),
       figure,
       status,
@@ -54,8 +54,8 @@ export function createTrainCard(run: (steps: number) => void): TrainCard {
     tell: ({ losses, tookMs, machine }) => {
       const count = losses.length === 1 ? "1 step" : `${losses.length} steps`;
       const time = tookMs < 1 ? "under 1 ms" : `${inWords(Number(tookMs.toPrecision(2)))} ms`;
-      const where = isGpu && machine === "wasm" ? " on the CPU, to which the GPU hands so small a network" : "";
-      status.textContent = `${count} done in ${time}${where}, with getting ready and reading back.`;
+      const where = isGpu && machine === "wasm" ? " on the CPU, which is faster for so small a network" : "";
+      status.textContent = `${count} done in ${time}${where}, including setup and readback.`;
     },
   };
 }

@@ -22,8 +22,8 @@ import { isDetail, Toolbar } from "./toolbar.ts";
 import { wholeZoom, windowRaster } from "./zoom.ts";
 
 const lead =
-  "A network learns which colour belongs to each point. It sees no pixels: only x and y, as waves of random directions. " +
-  "Drop, paste or choose a picture of yours and watch; it never leaves this page.";
+  "A network learns the colour of each point from its x and y alone, encoded as Fourier features. " +
+  "Drop, paste or choose your own picture; it never leaves this page.";
 
 /** The view of an image: a session, what is shown of it, and what the reader does. */
 export class ImagePage {
@@ -44,7 +44,7 @@ export class ImagePage {
   #copy: File | undefined; // of the source, kept with the training
   #picture: Picture | undefined;
   #learned: ReturnType<typeof sessionSettings> | undefined;
-  #pictures = 0; // asked for so far: one that comes late is dropped
+  #pictures = 0; // requested so far: one that comes late is dropped
   #isRunning = !matchMedia("(prefers-reduced-motion: reduce)").matches;
   #device: DeviceMessage | undefined;
   readonly #keeper = new RunKeeper({
@@ -62,7 +62,7 @@ export class ImagePage {
     this.#asked = own;
     this.#settings = { ...sizes[size ?? "small"], ...own };
     this.#detail = isDetail(Number(params.get("detail"))) ? Number(params.get("detail")) : 1;
-    if (rejected.length > 0) notice("warn", `The address says ${rejected.join(", ")}, which cannot be: left out.`);
+    if (rejected.length > 0) notice("warn", `Ignored invalid settings in the URL: ${rejected.join(", ")}.`);
     this.#toolbar = this.#createToolbar();
     root.append(...this.#layout());
     this.#stopReceiving = receivePictures(root, {
@@ -212,7 +212,7 @@ export class ImagePage {
     this.#client.setOptions({ ...this.#learned.options, raster: this.#raster() });
   }
 
-  /** What the reader has set; a learning rate alone does not begin anew. */
+  /** What the reader has set; a learning rate alone does not start over. */
   #change(changes: Partial<ImageSettings>): void {
     this.#isSizeChosen = true;
     const onlyRate = Object.keys(changes).every((name) => name === "rate");
@@ -269,7 +269,7 @@ export class ImagePage {
     this.#copy = copy;
   }
 
-  /** What is kept, to go on from after a reload. */
+  /** What is kept, to continue from after a reload. */
   async #readRun() {
     const query = writeImageAddress(this.#settings).toString();
     const kept = keptOf(await this.#client.readParameters());

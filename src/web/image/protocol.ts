@@ -4,7 +4,7 @@ import type { Raster } from "./fourierFeatures.ts";
 
 /** What the worker draws. */
 export interface ImageOptions {
-  /** [waves, 2]; the same as long as the training goes on. */
+  /** [waves, 2]; the same as long as the training continues. */
   readonly frequencies: Float64Array;
   /** The picture's own size in pixels. */
   readonly width: number;

@@ -34,7 +34,7 @@ export class Readout {
   #rate = new Rate();
   #psnr = Number.NaN;
 
-  /** @param describe is told now and then, in words, how far the network is */
+  /** @param describe called now and then with the progress in words */
   constructor(describe: (text: string) => void) {
     this.#describe = describe;
   }
@@ -65,7 +65,7 @@ export class Readout {
   }
 
   #words(step: number): string {
-    const quality = Number.isNaN(this.#psnr) ? "" : `, ${this.#psnr.toFixed(1)} decibels from the picture`;
-    return `What the network paints after ${step.toLocaleString("en")} steps${quality}`;
+    const quality = Number.isNaN(this.#psnr) ? "" : `, PSNR ${this.#psnr.toFixed(1)} dB`;
+    return `The network's output after ${step.toLocaleString("en")} steps${quality}`;
   }
 }

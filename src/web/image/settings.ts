@@ -16,7 +16,7 @@ export const imageFields: Fields<ImageSetting> = {
     maximum: 128,
     initial: 16,
     powers: true,
-    hint: "Fourier features: sine and cosine of so many random waves across the picture",
+    hint: "Number of random waves; each gives a sine and a cosine input",
   },
   scale: {
     label: "Detail",
@@ -24,7 +24,7 @@ export const imageFields: Fields<ImageSetting> = {
     maximum: 64,
     initial: 8,
     logarithmic: true,
-    hint: "Waves across the picture of the shortest one. Few: smooth and blurred. Many: sharp, then noisy",
+    hint: "Highest frequency, in waves across the picture. Low: smooth and blurred. High: sharp, then noisy",
   },
   width: { label: "Neurons per layer", minimum: 4, maximum: 128, initial: 16, powers: true },
   depth: { label: "Hidden layers", minimum: 1, maximum: 6, initial: 2, whole: true },

@@ -17,7 +17,7 @@ export class SettingsPanel {
   readonly #controls: ReadonlyMap<ImageSetting, NumberControl>;
   readonly #size: HTMLSelectElement;
 
-  /** @param changed is told settings that the reader has changed, and nothing else */
+  /** @param changed called with settings that the reader has changed, and nothing else */
   constructor(changed: (settings: Partial<ImageSettings>) => void) {
     this.#controls = new Map(
       shown.map((name) => {
@@ -30,7 +30,7 @@ export class SettingsPanel {
       "select",
       { name: "size" },
       ...options,
-      element("option", { value: "own", hidden: true }, "Your own"),
+      element("option", { value: "own", hidden: true }, "Custom"),
     );
     this.#size.addEventListener("change", () => changed(sizes[this.#size.value as SizeName]));
     const size = element("label", { class: "field" }, element("span", {}, "Size"), this.#size);

@@ -50,7 +50,7 @@ export class Stage {
   /** @param onZoom is called when the window has changed */
   constructor(onZoom: () => void) {
     this.#onZoom = onZoom;
-    const label = "Picture and network; plus and minus zoom, arrows move, 0 shows all";
+    const label = "Picture and network output; plus and minus zoom, arrow keys pan, 0 fits";
     this.root = element(
       "div",
       { class: "stage", role: "group", tabindex: 0, "aria-label": label },
@@ -88,7 +88,7 @@ export class Stage {
     this.root.classList.remove("zoomed");
     const { name, width, height } = picture;
     this.#original.caption.textContent = `${width} × ${height}`;
-    this.#original.canvas.setAttribute("aria-label", `The picture to learn: ${name}, ${width} by ${height} pixels`);
+    this.#original.canvas.setAttribute("aria-label", `Target picture: ${name}, ${width} by ${height} pixels`);
     this.#drawPicture();
     this.#learned.canvas.width = width;
     this.#learned.canvas.height = height;

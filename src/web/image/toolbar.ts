@@ -53,7 +53,7 @@ export class Toolbar {
       detail,
       button("−", () => actions.zoomBy(1 / zoomStep), { "aria-label": "Zoom out" }),
       button("+", () => actions.zoomBy(zoomStep), { "aria-label": "Zoom in" }),
-      button("Fit", () => actions.showWhole(), { "aria-label": "Fit the whole picture into the view" }),
+      button("Fit", () => actions.showWhole(), { "aria-label": "Fit the picture to the view" }),
     );
   }
 

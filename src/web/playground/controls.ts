@@ -2,7 +2,7 @@
 
 import { element } from "../dom.ts";
 
-/** A field that shows a value and tells another. */
+/** A field that shows one value and reports another. */
 export interface Field<Value> {
   readonly element: HTMLElement;
   set(value: Value): void;

@@ -16,7 +16,7 @@ export interface CurveView {
   readonly smoothing: number;
 }
 
-/** A training as its curves tell it. */
+/** The curves of a training. */
 export interface Run {
   readonly name: string;
   /** What was trained, in words. */

@@ -14,7 +14,7 @@ import { mostPinned, PinnedRuns } from "./pinnedRuns.ts";
 /** Between two redraws. */
 const redrawMs = 120;
 const height = 190;
-/** Until the library is asked for again. */
+/** Until the library is requested again. */
 const retryMs = 3000;
 
 /** They outlast the view: one may look at another one and come back. */
@@ -182,7 +182,9 @@ export class Curves {
   #offerPin(): void {
     const cannot = pinned.isFull || isEmpty(this.#own());
     this.#pin.setAttribute("aria-disabled", String(cannot));
-    this.#pin.title = pinned.isFull ? `There are ${mostPinned}: remove one first` : "Keep it to compare others with";
+    this.#pin.title = pinned.isFull
+      ? `At most ${mostPinned} pinned runs: remove one first`
+      : "Keep these curves for comparison";
   }
 
   async #load(): Promise<void> {
@@ -193,7 +195,7 @@ export class Curves {
       if (this.#plot.isConnected) this.#library = library;
       this.#draw();
     } catch {
-      this.#plot.dataset.empty = "The curves could not be fetched; the numbers above are right.";
+      this.#plot.dataset.empty = "The curves could not be loaded; the numbers above are correct.";
       setTimeout(() => (this.#isLoading = this.#isDisposed), retryMs);
     }
   }

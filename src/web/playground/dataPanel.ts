@@ -80,11 +80,11 @@ export class DataPanel implements Panel {
     this.#share.set(Math.round(state.share / 5));
     this.#seed.value = String(state.seed);
     const { networkSeed } = state;
-    this.#networkSeed.textContent = networkSeed === undefined ? "" : `The network has seed ${networkSeed}.`;
+    this.#networkSeed.textContent = networkSeed === undefined ? "" : `Network seed: ${networkSeed}.`;
     this.#task.element.hidden = !isOwn;
     this.#task.set(state.task);
     this.#own.textContent = isOwn
-      ? `${state.points.length} points of your own; the address holds them.`
+      ? `${state.points.length} points of your own, saved in the URL.`
       : "Paint on the map, or drop a table with two columns of numbers and a target.";
   }
 
@@ -139,7 +139,7 @@ export class DataPanel implements Panel {
     return element(
       "div",
       { class: "own" },
-      element("h3", {}, "Points of your own"),
+      element("h3", {}, "Your own points"),
       buttons,
       this.fileSlot,
       this.#task.element,

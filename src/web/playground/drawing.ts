@@ -26,7 +26,7 @@ export interface DrawingOptions {
   readonly onLink: (index: number) => void;
 }
 
-const nothing = "Point at a link or a neuron to read its number; press a link to change it.";
+const nothing = "Point at a link or a neuron to read its value; click a link to change it.";
 
 export class Drawing implements Panel {
   readonly element: HTMLElement;
@@ -120,7 +120,7 @@ export class Drawing implements Panel {
     if (this.#marks.textContent !== marks) this.#marks.textContent = marks;
   }
 
-  /** Lays the nodes out anew, where the network or the room for it has changed. */
+  /** Lays the nodes out again, where the network or the room for it has changed. */
   #build(): void {
     const state = this.#state;
     const room = this.#scroller.clientWidth;
@@ -202,7 +202,7 @@ export class Drawing implements Panel {
       this.#build();
       this.#board.querySelector<HTMLElement>("[data-node=fold]")?.focus();
     };
-    const title = this.#isUnfolded ? "Show the first and the last layers alone" : "Show all layers";
+    const title = this.#isUnfolded ? "Show only the first and last layers" : "Show all layers";
     return element("button", { type: "button", class: "gap", style, title, "data-node": "fold", onclick }, label);
   }
 
@@ -211,7 +211,7 @@ export class Drawing implements Panel {
     return layer === this.#state!.layers.length ? "output" : `neuron ${layer + 1}.${unit + 1}`;
   }
 
-  /** What is pointed at is told anew with every redraw. */
+  /** The reading under the pointer is updated with every redraw. */
   #read(reading: () => string): void {
     this.#reading = reading;
     this.#status.textContent = reading();

@@ -8,7 +8,7 @@ export class EpochEnds {
   #last = Promise.resolve();
   #generation = 0;
 
-  /** What was asked for is of a training that has gone: it will not be answered. */
+  /** What was requested is of a training that has gone: it will not be answered. */
   forget(): void {
     this.#generation++;
     this.#last = Promise.resolve();

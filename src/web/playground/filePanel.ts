@@ -8,10 +8,10 @@ import type { ChosenColumns, ReadFile, TablePoints } from "./tablePoints.ts";
 /** Counts readings and choices: what is not the newest one is not shown. */
 let asked = 0;
 
-/** What is wrong with the table, until something else is asked for. */
+/** What is wrong with the table, until something else is requested. */
 let fault: Notice | undefined;
 
-/** Does what was asked for; `isNewest` says whether something else was asked for meanwhile. What is wrong is told. */
+/** Does what was requested; `isNewest` says whether something else was requested meanwhile. What is wrong is told. */
 async function attempt(work: (isNewest: () => boolean) => Promise<void>): Promise<void> {
   const own = ++asked;
   fault?.dismiss();
@@ -29,7 +29,7 @@ class FilePanel {
   readonly #summary = element("p", { class: "quiet" });
   readonly #notes = element("ul", { class: "quiet notes" });
   readonly #missing = element("input", { type: "text", placeholder: "-999, unknown", onchange: () => this.read() });
-  readonly #missingField = element("label", { class: "field" }, element("span", {}, "Missing cells, beside empty ones"), this.#missing); // prettier-ignore
+  readonly #missingField = element("label", { class: "field" }, element("span", {}, "Words that mean a missing value"), this.#missing); // prettier-ignore
   #columns: ChosenColumns | undefined;
 
   constructor(file: File, slot: HTMLElement, onPoints: (points: TablePoints) => void) {

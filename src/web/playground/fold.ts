@@ -19,7 +19,7 @@ export type Column =
       readonly kind: "layer";
       readonly layer: number;
       readonly units: readonly number[];
-      /** Neurons that are not drawn; the gap that tells them lies behind the unit of row `above`. */
+      /** Neurons that are not drawn; the gap that shows their number is below the unit of row `above`. */
       readonly folded: number;
       readonly rows: number;
     }

@@ -20,11 +20,11 @@ import { drawnUnits } from "./fold.ts";
 import { gridRows, mapCells } from "./grid.ts";
 import { type NeuronState, neuronStateOf } from "./neuronStates.ts";
 
-/** Cells of the large surface, each way; while training goes on and they take long, half as many. */
+/** Cells of the large surface, each way; while training continues and they take long, half as many. */
 const surfaceCells = 100;
-/** Time that a surface may take while training goes on, for ten frames a second. */
+/** Time that a surface may take while training continues, for ten frames a second. */
 const surfaceMs = 45;
-/** Points that tell whether a neuron learns, at most. */
+/** Most points that are used to see whether a neuron learns. */
 const mostStatePoints = 400;
 /** Time that maps and scores may take in every frame; where they take longer, they rest three times as long. */
 const detailsMs = 12;
@@ -57,7 +57,7 @@ export interface PlaygroundFrame {
   readonly parameters: Float32Array;
   /** Of the newest step, as a plateau may have left it; undefined before any. */
   readonly learningRate: number | undefined;
-  /** What the training goes on from, were it cut off here. */
+  /** The state to resume from if the training is interrupted here. */
   readonly state: Checkpoint | undefined;
   /** Undefined where they would have held the frame up. */
   readonly details: FrameDetails | undefined;
@@ -94,7 +94,7 @@ const upTo = ({ inputs, layers }: Network, layer: number): Network =>
 const column = (values: FloatArray, width: number, at: number): Float32Array =>
   Float32Array.from({ length: values.length / width }, (_, row) => values[row * width + at]!);
 
-/** Rows and models that outlast a frame; made anew for another network or other features. */
+/** Rows and models that outlast a frame; made again for another network or other features. */
 class Workbench {
   /** Centres of the cells by their number each way. */
   readonly surfaceRows: ReadonlyMap<number, Float32Array>;

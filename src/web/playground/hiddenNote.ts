@@ -12,7 +12,7 @@ export class HiddenNote implements Panel {
   constructor(root: HTMLElement, update: Update) {
     this.#root = root;
     const all = element("button", { type: "button", onclick: () => update({ hidden: [] }) }, "Show all controls");
-    const text = element("span", { class: "quiet" }, "This link leaves some controls out.");
+    const text = element("span", { class: "quiet" }, "This link hides some controls.");
     this.element = element("div", { class: "row hidden-note" }, text, all);
   }
 

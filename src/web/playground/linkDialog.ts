@@ -37,13 +37,8 @@ export function createLinkDialog(onCopy: (link: string) => void): {
       onsubmit: () => onCopy(field.value),
     },
     element("h2", { id: "link-title" }, "Copy link"),
-    element("p", {}, "It opens the playground as it is set up now, untrained; the same seed trains the same network."),
-    element(
-      "fieldset",
-      {},
-      element("legend", {}, "For a class: controls that are left out"),
-      ...boxes.map((box) => box.element),
-    ),
+    element("p", {}, "Opens the playground with this setup, untrained; the same seed trains the same network."),
+    element("fieldset", {}, element("legend", {}, "For teaching: hide controls"), ...boxes.map((box) => box.element)),
     field,
     element("div", { class: "row" }, copy, close),
   );

@@ -15,7 +15,7 @@ interface Link {
   isNegative: boolean | undefined;
 }
 
-/** Links are drawn anew this often where there are many. */
+/** Links are drawn again this often where there are many. */
 const manyLinks = 400;
 const linksMs = 120;
 

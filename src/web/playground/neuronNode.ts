@@ -20,8 +20,8 @@ export interface NeuronNodeOptions {
 
 const readings: Record<NeuronState, string> = {
   live: "shown large",
-  dead: "dead: at no training point does a gradient pass it",
-  saturated: "saturated: at nearly all training points its activation is flat, and no gradient passes",
+  dead: "dead: its gradient is zero at every training point",
+  saturated: "saturated: its activation is flat at nearly all training points, so gradients vanish",
 };
 
 export class NeuronNode {
@@ -52,9 +52,9 @@ export class NeuronNode {
     this.#label();
   }
 
-  /** What is said of it where it is pointed at. */
+  /** Its reading under the pointer. */
   reading(bias: number): string {
-    const says = this.#state === "live" && this.#isConstant ? "it says the same everywhere" : readings[this.#state];
+    const says = this.#state === "live" && this.#isConstant ? "constant output" : readings[this.#state];
     return `${this.#name}: bias ${formatNumber(bias)}; ${says}.`;
   }
 

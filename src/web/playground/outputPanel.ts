@@ -64,7 +64,7 @@ export class OutputPanel implements Panel {
     const bar = element("span", { class: "ramp", "aria-hidden": "true" });
     const numbers = element("span", { class: "ticks numbers" }, ...this.#numbers.map(({ text }) => text));
     const legend = element("div", { class: "legend" }, this.#boundary, element("div", {}, bar, numbers));
-    const keys = "Arrow keys move the probe, with Shift further; Enter paints where a brush is chosen.";
+    const keys = "Arrow keys move the probe, Shift moves it further; Enter paints with the chosen brush.";
     const head = element(
       "tr",
       {},
@@ -91,7 +91,7 @@ export class OutputPanel implements Panel {
     this.#discrete.set(state.discretizes);
     this.curves.choose(state.curves, state.task === "classification");
     this.element.classList.toggle("numbers-only", state.task === "regression");
-    this.#boundary.textContent = state.task === "classification" ? "line: decision boundary" : "line: 0";
+    this.#boundary.textContent = state.task === "classification" ? "Line: decision boundary" : "Line: 0";
     this.#showPoints();
   }
 
@@ -103,7 +103,7 @@ export class OutputPanel implements Panel {
   #showPoints(): void {
     const { training, test } = this.#split;
     const { showsTest = false, discretizes = false } = this.#state ?? {};
-    const counts = `${training.length} points to learn from, ${test.length} to be tested on`;
+    const counts = `${training.length} training points, ${test.length} test points`;
     const label = `Map of the network's output for x₁ and x₂ from −6 to 6; ${counts}`;
     this.surface.show({ training, test, showsTest, discretizes }, label);
   }

@@ -54,7 +54,7 @@ export class PinnedList {
       { type: "button", "aria-label": label, title: label, onclick: () => this.#options.onRemove(run) },
       "×",
     );
-    const open = element("a", { href: `#/playground?${address}`, title: "Open its settings anew" }, name);
+    const open = element("a", { href: `#/playground?${address}`, title: "Restore its settings" }, name);
     const told = element("span", { class: "numbers" }, resultOf(run));
     const words = element(
       "div",

@@ -66,7 +66,7 @@ export class Playground implements RunControls {
     this.#root = root;
     this.#address = address;
     const { state, problems } = decodeState(address.read());
-    for (const problem of problems) notice("warn", `In the address, ${problem}.`);
+    for (const problem of problems) notice("warn", `In the URL, ${problem}.`);
     this.#state = state;
     this.#split = pointsOf(state);
     const ramps = rampsOf(root);
@@ -116,7 +116,7 @@ export class Playground implements RunControls {
     else this.#client.step(steps);
   }
 
-  /** Pauses, and goes on to the end of the epoch; from an end to the next one. */
+  /** Pauses, and continues to the end of the epoch; from an end to the next one. */
   finishEpoch(): void {
     this.#setPlaying(false);
     if (this.#isBroken) this.#restart();
@@ -256,7 +256,7 @@ export class Playground implements RunControls {
 
   #paint(painted: readonly Point[]): void {
     if (painted.length > mostOwnPoints) {
-      notice("warn", `There is room for ${formatCount(mostOwnPoints)} points; erase some before painting more.`);
+      notice("warn", `At most ${formatCount(mostOwnPoints)} points; erase some before painting more.`);
     }
     const points = painted.slice(0, mostOwnPoints).map(roundPoint);
     if (points.length > 0) this.#update({ data: "own", points });

@@ -1,4 +1,4 @@
-// The learning rate over the steps, and where the training stands on it.
+// The learning rate over the steps, and the current step.
 
 import { element, svg } from "../dom.ts";
 import { formatCount, formatNumber } from "./format.ts";
@@ -43,7 +43,7 @@ export class RateCurve {
     this.tell(this.#step);
   }
 
-  /** Where the training stands. */
+  /** The current step of the training. */
   tell(step: number): void {
     this.#step = step;
     if (this.element.hidden) return;

@@ -1,4 +1,4 @@
-// The run under way as its curves tell it.
+// Records the curves of the current run.
 
 import type { DivergedMessage, FrameMessage } from "../worker/protocol.ts";
 import type { Run } from "./curveLines.ts";
@@ -16,7 +16,7 @@ export class RunRecorder {
   readonly #told = new WeakMap<PlaygroundState, { readonly settings: string; readonly address: string }>();
   #epochsPerStep = 0;
 
-  /** Training goes on, or takes some steps. */
+  /** Training continues, or takes some steps. */
   go(): void {
     this.#clock.start(performance.now());
   }

@@ -13,7 +13,7 @@ import {
   warmUp,
 } from "../../index.ts";
 
-/** Share of the learning rate that schedules end with: a training of the page has no end, and goes on there. */
+/** Share of the learning rate that schedules end with: a training of the page has no end, and continues there. */
 const floor = 0.01;
 
 interface Offer {
@@ -29,32 +29,32 @@ interface Offer {
 const offers = {
   cosine: {
     label: "Cosine",
-    hint: "Half a cosine down to 1 % of the rate, which then stays.",
+    hint: "Half a cosine down to 1 % of the rate, then constant.",
     make: (steps) => piecewise([{ steps, schedule: cosine({ floor, steps }) }, { schedule: constant(floor) }]),
     code: (steps) =>
       `piecewise([{ steps: ${steps}, schedule: cosine({ floor: ${floor}, steps: ${steps} }) }, { schedule: constant(${floor}) }])`,
   },
   cosineRestarts: {
-    label: "Cosine, again and again",
-    hint: "Half a cosine down to 1 %, then from the full rate again.",
+    label: "Cosine with restarts",
+    hint: "Half a cosine down to 1 %, then restarts at the full rate.",
     make: (steps) => cosineRestarts({ floor, steps }),
     code: (steps) => `cosineRestarts({ floor: ${floor}, steps: ${steps} })`,
   },
   linear: {
     label: "Linear",
-    hint: "A line down to 1 % of the rate, which then stays.",
+    hint: "Linear down to 1 % of the rate, then constant.",
     make: (steps) => linear({ startFactor: 1, endFactor: floor, steps }),
     code: (steps) => `linear({ startFactor: 1, endFactor: ${floor}, steps: ${steps} })`,
   },
   step: {
     label: "Steps",
-    hint: "A tenth of the rate each time so many steps are done.",
+    hint: "Multiplies the rate by 0.1 each time this many steps are done.",
     make: (steps) => step({ stepSize: steps, gamma: 0.1 }),
     code: (steps) => `step({ stepSize: ${steps}, gamma: 0.1 })`,
   },
   oneCycle: {
     label: "One cycle",
-    hint: "Up from 4 % over three tenths of the steps, then down to almost nothing.",
+    hint: "Up from 4 % over the first 30 % of the steps, then down to almost zero.",
     make: (steps) => oneCycle({ steps }),
     code: (steps) => `oneCycle({ steps: ${steps} })`,
   },
@@ -72,7 +72,7 @@ export const scheduleLabels: Readonly<Record<ScheduleName, string>> = {
 };
 
 export const scheduleHint = (name: ScheduleName): string =>
-  name === "constant" ? "The learning rate stays as it is." : offers[name].hint;
+  name === "constant" ? "The learning rate is constant." : offers[name].hint;
 
 /** How the learning rate of a training changes. */
 export interface ScheduleSettings {

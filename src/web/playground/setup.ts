@@ -167,7 +167,7 @@ export function sessionOf(
   };
 }
 
-/** What has to begin anew when a state changes: nothing, the training with its parameters kept, or everything. */
+/** What restarts when the state changes: nothing, the training with its parameters kept, or everything. */
 export type Change = "none" | "goOn" | "restart";
 
 const shapeKeys = [

@@ -16,7 +16,7 @@ async function copy(text: string, what: string): Promise<void> {
     // Without leave for the clipboard, or from a page without https.
     const name = what === "Link" ? "link.txt" : "train.ts";
     download(name, new Blob([text], { type: "text/plain" }));
-    notice("info", `${what} saved as ${name}: this browser gave no access to the clipboard.`);
+    notice("info", `${what} saved as ${name}: this browser denied access to the clipboard.`);
   }
 }
 
@@ -38,7 +38,7 @@ async function savePng(curves: Curves): Promise<void> {
     const canvas = element("canvas", { width, height });
     canvas.getContext("2d")!.drawImage(image, 0, 0, width, height);
     const picture = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
-    if (!picture) throw new Error("This browser could not make a picture of the curves; their SVG is the same.");
+    if (!picture) throw new Error("This browser could not create the PNG; use the SVG instead.");
     download("curves.png", picture);
   } finally {
     URL.revokeObjectURL(url);

@@ -229,7 +229,7 @@ class Reader {
     const value = parse(text);
     if (value !== undefined) return value;
     const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
-    this.problems.push(`${key}=${shown} is left out: expected ${expected}`);
+    this.problems.push(`${key}=${shown} is ignored: expected ${expected}`);
     return usual;
   }
 

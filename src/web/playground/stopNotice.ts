@@ -26,7 +26,7 @@ export class StopNotice {
     return true;
   }
 
-  /** Training begins anew, or goes on. */
+  /** Training starts over, or continues. */
   clear(): void {
     this.#step = undefined;
     this.#notice?.dismiss();

@@ -163,7 +163,7 @@ export async function pointsOfTable(
   const [first, second] = [spread(column(x1), reach), spread(column(x2), reach)];
   const all = targets.map((value, row) => roundPoint({ x1: first[row]!, x2: second[row]!, value }));
   const points = sample(all, mostOwnPoints);
-  const left = report.droppedRows > 0 ? `, ${report.droppedRows} without a value left out` : "";
+  const left = report.droppedRows > 0 ? `, ${report.droppedRows} dropped for missing values` : "";
   const sampled = points.length < all.length ? `, ${points.length} of them drawn` : "";
   const constant = [x1, x2].filter(isConstant).map((name) => ` ${name} has one value only.`);
   const classes = kind.kind === "class" ? ` (blue: ${kind.values[1]}, orange: ${kind.values[0]})` : "";

@@ -1,4 +1,4 @@
-// Train, step, reset; how fast; where training stands.
+// Train, step, reset; speed; current step.
 
 import type { PlanReport } from "../../index.ts";
 import { element } from "../dom.ts";
@@ -21,9 +21,9 @@ export interface RunControls {
 }
 
 const paceLabels: Record<PaceName, string> = {
-  "1": "1 step a frame",
-  "10": "10 steps a frame",
-  "100": "100 steps a frame",
+  "1": "1 step per frame",
+  "10": "10 steps per frame",
+  "100": "100 steps per frame",
   full: "full speed",
 };
 
@@ -72,8 +72,8 @@ export class Toolbar implements Panel {
         "div",
         { class: "row run" },
         this.#toggle,
-        button("Step", "One step of training: one batch (S)", () => run.step(1)),
-        button("Epoch", "On to the end of the epoch: every point once (E)", () => run.finishEpoch()),
+        button("Step", "One training step: one batch (S)", () => run.step(1)),
+        button("Epoch", "Train to the end of the epoch: every point once (E)", () => run.finishEpoch()),
         button("Reset", "Restart with the same seed (R)", () => run.reset()),
         this.#pace.element,
       ),

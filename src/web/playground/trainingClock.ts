@@ -3,7 +3,7 @@ export class TrainingClock {
   #spentMs = 0;
   #sinceMs: number | undefined;
 
-  /** Training goes on, or takes some steps. */
+  /** Training continues, or takes some steps. */
   start(nowMs: number): void {
     this.#sinceMs ??= nowMs;
   }

@@ -27,13 +27,13 @@ const details = {
     label: "Schedule length",
     values: [200, 500, 1000, 2000, 5000, 10_000, 50_000],
     text: inSteps,
-    hint: "Steps that the schedule takes.",
+    hint: "Number of steps of the schedule.",
   },
   warmUp: {
     label: "Warm-up",
     values: [0, 50, 100, 200, 500, 1000],
     text: inSteps,
-    hint: "A line from a third of the rate up to it, before the schedule.",
+    hint: "Linear rise from a third of the rate, before the schedule.",
   },
   weightDecay: {
     label: "Weight decay (L2)",
@@ -45,31 +45,31 @@ const details = {
     label: "L1 penalty",
     values: [0, 1e-5, 1e-4, 1e-3, 0.003, 0.01, 0.03, 0.1],
     text: orOff,
-    hint: "Pulls all weights towards 0 by the same amount: few stay.",
+    hint: "Pulls all weights towards 0 by the same amount; many become 0.",
   },
   dropout: {
     label: "Dropout",
     values: [0, 0.05, 0.1, 0.2, 0.3, 0.5],
     text: orOff,
-    hint: "Share of hidden values that a step leaves out.",
+    hint: "Share of hidden values that each step sets to 0.",
   },
   labelSmoothing: {
     label: "Label smoothing",
     values: [0, 0.05, 0.1, 0.2],
     text: orOff,
-    hint: "Classes are learned as a little less than certain.",
+    hint: "Softens the class targets a little.",
   },
   clipNorm: {
     label: "Clip gradient norm",
     values: [0, 0.1, 0.3, 1, 3, 10],
     text: orOff,
-    hint: "Gradients that are longer are shortened to this.",
+    hint: "Scales larger gradients down to this norm.",
   },
   ema: {
     label: "Weight average (EMA)",
     values: [0, 0.9, 0.99, 0.999],
     text: orOff,
-    hint: "Shows a moving average of the weights.",
+    hint: "Uses a moving average of the weights.",
   },
   patience: {
     label: "Early stopping",
@@ -87,31 +87,31 @@ const details = {
     label: "Reduction factor",
     values: [0.1, 0.2, 0.5, 0.8],
     text: (factor) => `× ${factor}`,
-    hint: "What a plateau multiplies the learning rate by.",
+    hint: "The learning rate is multiplied by this on a plateau.",
   },
   newtonSchulzSteps: {
     label: "Orthogonalisation steps",
     values: [1, 2, 3, 5, 8, 10],
     text: String,
-    hint: "Newton–Schulz iterations that make an update of weights orthogonal.",
+    hint: "Newton–Schulz iterations that orthogonalise each update.",
   },
   rateOfOthers: {
     label: "Rate of biases",
     values: [0.03, 0.1, 0.3, 1, 3, 10],
     text: (factor) => `× ${factor}`,
-    hint: "Biases take AdamW, at this share of the learning rate.",
+    hint: "Biases use AdamW with this share of the learning rate.",
   },
   matchRmsAdamW: {
     label: "Size of updates",
     values: [0, 1],
     text: (isOn) => (isOn === 1 ? "as AdamW's" : "spectral"),
-    hint: "As AdamW's, rates that suit AdamW suit Muon.",
+    hint: "With the size of AdamW's updates, its learning rates also suit Muon.",
   },
   hiddenOnly: {
     label: "Orthogonal updates of",
     values: [0, 1],
     text: (isOn) => (isOn === 1 ? "inner layers" : "all layers"),
-    hint: "The first and the last layer may take AdamW instead.",
+    hint: "The first and last layers can use AdamW instead.",
   },
   historySize: {
     label: "History",
@@ -154,14 +154,14 @@ const outsideSearch: ReadonlySet<DetailName> = new Set([
   "plateau",
   "plateauFactor",
 ]);
-const searchReason = "L-BFGS finds the length of each step itself, by the loss of all points.";
+const searchReason = "L-BFGS chooses each step length itself, from the loss of all points.";
 
 /** Why a field has no effect now; undefined where it has. */
 function reasonAgainst(name: NumberName, state: PlaygroundState): string | undefined {
   if (searchesLine(state) && outsideSearch.has(name)) return "Not with L-BFGS.";
-  if (name === "plateauFactor" && state.plateau === 0) return "No plateau reduces the rate.";
-  if (name === "scheduleSteps" && state.schedule === "constant") return "A constant rate has no end.";
-  if (name === "labelSmoothing" && !takesLogits(state.loss)) return "Only cross entropy has labels to smooth.";
+  if (name === "plateauFactor" && state.plateau === 0) return "Only with a plateau.";
+  if (name === "scheduleSteps" && state.schedule === "constant") return "Not used by a constant rate.";
+  if (name === "labelSmoothing" && !takesLogits(state.loss)) return "Only for cross entropy.";
   return undefined;
 }
 
@@ -246,7 +246,7 @@ export class TrainingDetails implements Panel {
     this.#isNew = false;
   }
 
-  /** Where the training stands. */
+  /** The current step of the training. */
   tell(step: number): void {
     this.#curve.tell(step);
   }

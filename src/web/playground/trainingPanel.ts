@@ -97,7 +97,7 @@ export class TrainingPanel implements Panel {
     this.#details.show(state);
   }
 
-  /** Where the training stands. */
+  /** The current step of the training. */
   tell(step: number): void {
     this.#details.tell(step);
   }

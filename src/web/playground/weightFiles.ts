@@ -1,8 +1,8 @@
 // The weights as files.
 
+import { encodeNpz } from "../../data.ts";
 import { network, type Checkpoint } from "../../index.ts";
 import type { Split } from "./datasets.ts";
-import { encodeNpz } from "./npz.ts";
 import { networkOf, optimizerOf } from "./setup.ts";
 import { type PlaygroundState, seedOf } from "./state.ts";
 
@@ -13,7 +13,7 @@ export interface Snapshot {
   readonly step: number;
   readonly epoch: number;
   readonly parameters: Float32Array;
-  /** What the training goes on from; undefined before its first step. */
+  /** The state to resume from; undefined before the first step. */
   readonly trainingState: Checkpoint | undefined;
 }
 

@@ -23,7 +23,7 @@ export class AxisControl {
   readonly #fault = element("p", { class: "fault", role: "alert" });
   #axis: Axis | undefined;
 
-  /** @param changed is told good axes only */
+  /** @param changed called with good axes only */
   constructor(title: string, changed: (axis: Axis) => void) {
     this.#changed = changed;
     this.#name = choice<AxisName>(title, axisLabels, (name) => changed(axisOf(name, this.#axis!.count)));

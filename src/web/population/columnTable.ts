@@ -3,7 +3,7 @@ import { roughNumber } from "../shortNumber.ts";
 import { axisLabels, networksOf, type PopulationGrid, valueAt } from "./grid.ts";
 import { quantiles } from "./quantiles.ts";
 
-/** Columns that the table tells of at most: equally far apart. */
+/** Most columns that the table shows, equally spaced. */
 const mostColumns = 12;
 
 export interface ColumnSummary {
@@ -42,7 +42,7 @@ export function columnTable(): ColumnTable {
   const heads = ["Lowest", "Median", "Highest", "Diverged"].map((name) => element("th", { scope: "col" }, name));
   const head = element("thead", {}, element("tr", {}, axis, ...heads));
   const table = element("table", { class: "best numbers" }, head, body);
-  const root = element("details", { class: "map-numbers" }, element("summary", {}, "As numbers"), table);
+  const root = element("details", { class: "map-numbers" }, element("summary", {}, "Show as table"), table);
   let fill = (): void => {};
   root.addEventListener("toggle", () => fill());
   const show: ColumnTable["show"] = (grid, values) => {

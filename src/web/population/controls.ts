@@ -75,16 +75,11 @@ export class Controls {
   readonly #details = new TrainingDetails((changes) => this.#setBase(changes), without);
   #state: PopulationState | undefined;
 
-  /** @param changed is told what the reader wants now */
+  /** @param changed called with what the reader wants now */
   constructor(changed: (state: PopulationState) => void) {
     this.#changed = changed;
     this.#widths.addEventListener("change", () => this.#readLayers());
-    const widths = element(
-      "label",
-      { class: "field" },
-      element("span", {}, "Hidden layers, neurons of each"),
-      this.#widths,
-    );
+    const widths = element("label", { class: "field" }, element("span", {}, "Neurons per hidden layer"), this.#widths);
     this.root = element(
       "div",
       { class: "controls" },
@@ -122,7 +117,7 @@ export class Controls {
     this.#rows.show(grid.rows, [...withoutUse(base.optimizer), grid.columns.name]);
   }
 
-  /** Where the training stands. */
+  /** The current step of the training. */
   tell(step: number): void {
     this.#details.tell(step);
   }

@@ -33,7 +33,7 @@ export class HeatMap {
   readonly #picture = new OffscreenCanvas(1, 1);
   #grid: PopulationGrid | undefined;
   #values: Float32Array = new Float32Array();
-  /** Steps after which networks have stopped early, −1 of those that go on. */
+  /** Steps after which networks have stopped early, −1 of those that continue. */
   #stoppedSteps: Float32Array | undefined;
   #colours: Uint8ClampedArray = new Uint8ClampedArray();
   #pointed: number | undefined;
@@ -76,7 +76,7 @@ export class HeatMap {
     this.#frame.setAttribute(
       "aria-label",
       `${networksOf(grid)} networks, ${across.toLowerCase()} from left to right, ${down.toLowerCase()} from bottom to top. ` +
-        "Arrows go from network to network, Enter opens one in the playground.",
+        "Arrow keys move between networks, Enter opens one in the playground.",
     );
     this.#layOut();
     this.#paint();
@@ -90,7 +90,7 @@ export class HeatMap {
     this.#paint();
   }
 
-  /** @param values [networks] @param stoppedSteps where networks may stop early, [networks]; −1: it goes on */
+  /** @param values [networks] @param stoppedSteps where networks may stop early, [networks]; −1: it continues */
   draw(values: Float32Array, range: ColourRange, stoppedSteps?: Float32Array): void {
     this.#values = values;
     this.#stoppedSteps = stoppedSteps;

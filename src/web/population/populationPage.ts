@@ -28,7 +28,7 @@ const count = (number: number): string => number.toLocaleString("en");
 const nothingAfter = (ms: number): Promise<undefined> => new Promise((resolve) => setTimeout(resolve, ms, undefined));
 
 const lead =
-  "Thousands of networks of one architecture train side by side, each with a setting and a seed of its own. " +
+  "Thousands of networks of one architecture train side by side, each with its own settings and seed. " +
   "Brighter is better. Point at a cell to read it, click it to open that network in the playground.";
 
 /** Frames of a quick training, and the longest that one may take: a slower one is told as often as it can be. */
@@ -64,7 +64,7 @@ export class PopulationPage {
   constructor(root: HTMLElement, address: ViewState) {
     this.#address = address;
     const { state, problems } = readAddress(address.read());
-    for (const problem of problems) notice("warn", `The address: ${problem}.`);
+    for (const problem of problems) notice("warn", `In the URL, ${problem}.`);
     this.#state = state;
     this.#results = new Results(state, {
       metricChanged: (metric) => this.#setMetric(metric),
@@ -137,7 +137,7 @@ export class PopulationPage {
         notice("bad", "All networks diverged: choose lower learning rates.");
       },
       fitting: () => {
-        this.#plan.textContent = `Not enough memory for ${this.#networks}: trying how many fit…`;
+        this.#plan.textContent = `Not enough memory for ${this.#networks}: finding how many fit…`;
       },
       outOfMemory: (message) => {
         this.#plan.textContent = message.message;
@@ -213,7 +213,7 @@ export class PopulationPage {
     this.#client.start({ ...sessionSettings(this.#state), ...from }, phase === "running" ? "full" : undefined);
   }
 
-  /** What is kept, to go on from after a reload. */
+  /** What is kept, to continue from after a reload. */
   async #readRun() {
     const query = writeAddress(this.#state).toString();
     return { query, ...keptOf(await this.#client.readParameters()) };
@@ -256,7 +256,7 @@ export class PopulationPage {
     const labels: Record<Phase, string> = {
       idle: `Train ${this.#networks}`,
       running: "Pause",
-      paused: "Go on",
+      paused: "Continue",
       finished: "Train again",
     };
     this.#play.textContent = labels[phase];

@@ -37,7 +37,7 @@ export interface Stopping {
   readonly count: number;
   /** Share of the steps that they were spared; at the end, of all. */
   readonly saved: number;
-  /** Steps after which each has stopped [networks]; −1: it goes on. */
+  /** Steps after which each has stopped [networks]; −1: it continues. */
   readonly stoppedSteps: Float32Array;
   /** Step of the best parameters, which those have back that have stopped, and at the end all [networks]; −1: it has its newest. */
   readonly restoredSteps: Float32Array;

@@ -26,7 +26,7 @@ const metricLabels: Readonly<Record<MetricName, string>> = {
 };
 
 /** What stands where the numbers of a network will. */
-const hint = "Point at a cell, or go to one with the arrow keys.";
+const hint = "Point at a cell, or move to one with the arrow keys.";
 
 const figureLabels = {
   step: "Steps",
@@ -211,7 +211,7 @@ export class Results {
         : undefined;
     });
     const told = values.filter((text) => text !== undefined);
-    const state = this.#metrics && told.length === 0 ? ["diverged: its numbers are not finite any more"] : told;
+    const state = this.#metrics && told.length === 0 ? ["diverged: its loss or weights are no longer finite"] : told;
     this.#reading.textContent = [describeCell(grid, network), ...state, ...this.#stopText(network)].join(" · ");
   }
 

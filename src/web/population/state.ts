@@ -89,12 +89,12 @@ function readGrid(params: URLSearchParams, problems: string[]): PopulationGrid {
   const read = (key: "x" | "y", usual: Axis): Axis => {
     const text = params.get(key);
     const axis = text === null ? usual : parseAxis(text);
-    if (!axis) problems.push(`${key}=${text!.slice(0, 40)} is left out: expected learningRate~0.0001~1~64`);
+    if (!axis) problems.push(`${key}=${text!.slice(0, 40)} is ignored: expected learningRate~0.0001~1~64`);
     return axis ?? usual;
   };
   const grid = { columns: read("x", defaultState.grid.columns), rows: read("y", defaultState.grid.rows) };
   if (grid.columns.name !== grid.rows.name && grid.columns.count * grid.rows.count <= mostNetworks) return grid;
-  problems.push(`x and y are left out: expected two different axes of at most ${mostNetworks} networks`);
+  problems.push(`x and y are ignored: expected two different axes of at most ${mostNetworks} networks`);
   return defaultState.grid;
 }
 
@@ -106,7 +106,7 @@ export function readAddress(params: URLSearchParams): ReadAddress {
   const grid = readGrid(params, problems);
   const steps = Number(params.get("steps") ?? defaultState.steps);
   const isCount = Number.isInteger(steps) && steps >= 1 && steps <= mostSteps;
-  if (!isCount) problems.push(`steps=${params.get("steps")} is left out: expected 1 to ${mostSteps}`);
+  if (!isCount) problems.push(`steps=${params.get("steps")} is ignored: expected 1 to ${mostSteps}`);
   const metric = metricNames.find((name) => name === params.get("metric")) ?? defaultState.metric;
   return { state: { base, grid, steps: isCount ? steps : defaultState.steps, metric }, problems };
 }

@@ -1,4 +1,4 @@
-// Trains a population and tells how well each network does.
+// Trains a population and reports the scores of each network.
 
 import type { FloatArray, Scores } from "../../index.ts";
 import type { FrameContext, Rendered } from "../worker/frame.ts";
@@ -73,7 +73,7 @@ async function render(context: FrameContext<PopulationOptions>): Promise<Rendere
   const { progress, isRunning, step, model, settings, options } = context;
   const counts = { diverged: progress?.diverged ?? 0, ...takenOf(context) };
   const nothing = { content: { metrics: undefined, ...counts }, transfer: buffersOf(counts) };
-  // Untrained networks all look alike: with many of them the reader would wait for nothing.
+  // Untrained networks all look the same: with many of them the reader would wait for nothing.
   if (step === 0 && model.members * settings.data.targets.length > dear) return nothing;
   const isOther = scoredRows !== undefined && scoredRows !== options.rows;
   const scores = await scoring.when(!isRunning || isOther, () => score(context));

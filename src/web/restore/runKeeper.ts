@@ -1,4 +1,4 @@
-// Keeps the newest state of a view's training in the browser, and offers to go on from one that a reload or a crash has cut off.
+// Keeps the newest state of a view's training in the browser, and offers to resume it after a reload or a crash.
 
 import { type Notice, notice } from "../notices.ts";
 import { RunStore } from "./runStore.ts";
@@ -49,7 +49,7 @@ export class RunKeeper {
     void this.#lookForRun();
   }
 
-  /** A training begins anew: what is asked of the one before may never be answered. */
+  /** A training restarts: requests to the previous one may never be answered. */
   begin(): void {
     this.#run++;
     this.#isKeeping = false;
@@ -81,13 +81,13 @@ export class RunKeeper {
   async #keep(run: number): Promise<void> {
     try {
       const state = await this.#options.read();
-      if (run !== this.#run) return; // begun anew meanwhile
+      if (run !== this.#run) return; // started over meanwhile
       if (state && isWhole(state.parameters)) {
         await this.#store.write({ version: runVersion, savedAt: Date.now(), ...state });
         this.#keptStep = state.step;
       }
     } catch {
-      this.#isWaiting = true; // this browser keeps nothing, or has no room: training goes on without
+      this.#isWaiting = true; // this browser keeps nothing, or has no room: training continues without
     } finally {
       if (run === this.#run) this.#isKeeping = false;
     }
@@ -104,12 +104,12 @@ export class RunKeeper {
         this.#isWaiting = false;
       }
     } catch {
-      // Nothing can be kept here, so nothing is offered.
+      // This browser cannot store anything, so nothing is offered.
     }
   }
 
   #offerRun(run: SavedRun): void {
-    const text = `The training of this view was left at step ${grouped(run.step)}.`;
+    const text = `Training in this view stopped at step ${grouped(run.step)}.`;
     const shown = notice("info", text, {
       label: `Restore ${timeOf(run)}?`,
       run: () => void this.#accept(run),
@@ -134,8 +134,8 @@ export class RunKeeper {
     this.#endOffer();
     try {
       await this.#options.goOn(run);
-      const how = run.rest ? "as if it had never stopped" : "momentum and moments restart at 0";
-      notice("info", `Training goes on from step ${grouped(run.step)}; ${how}.`);
+      const how = run.rest ? "identical to an uninterrupted run" : "momentum and moments restart at 0";
+      notice("info", `Training continues from step ${grouped(run.step)}; ${how}.`);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       notice("bad", `The training of ${timeOf(run)} cannot be restored: ${why}`);

@@ -24,7 +24,7 @@ function openDatabase(): Promise<IDBDatabase> {
 const completed = (change: IDBTransaction): Promise<void> =>
   new Promise((resolve, reject) => {
     change.addEventListener("complete", () => resolve());
-    change.addEventListener("abort", () => reject(change.error ?? new Error("IndexedDB took the change back")));
+    change.addEventListener("abort", () => reject(change.error ?? new Error("IndexedDB aborted the transaction")));
   });
 
 interface Entry {

@@ -6,7 +6,7 @@ import type { ParametersMessage, SessionSettings } from "../worker/protocol.ts";
 /** A state of the library without its parameters, which are kept in any case. */
 export type StateRest = Omit<Checkpoint, "parameters">;
 
-/** What of a training is kept, to go on from there. */
+/** The stored state of a training. */
 export interface SavedRun {
   readonly version: typeof runVersion;
   /** Date of the state, in milliseconds. */
@@ -16,7 +16,7 @@ export interface SavedRun {
   readonly step: number;
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
-  /** The rest of what the training goes on from. Without it momentum and moments begin anew. */
+  /** The rest of the training's state. Without it momentum and moments restart at 0. */
   readonly rest?: StateRest | undefined;
   /** What else the view needs: a picture of the reader's, say. */
   readonly attachment?: Blob;
@@ -36,7 +36,7 @@ const isNumbers = (value: unknown): value is FloatArray =>
 /** Whether there is room for so many parameters. */
 export const canBeKept = (count: number): boolean => count <= mostKept;
 
-/** Whether parameters are some that a training can go on from, and not too many to be kept. */
+/** Whether parameters are some that a training can continue from, and not too many to be kept. */
 export function isWhole(parameters: unknown): boolean {
   if (!isNumbers(parameters) || parameters.length === 0 || !canBeKept(parameters.length)) return false;
   // `for … of` takes ten times as long, and a frame is waiting.
@@ -79,11 +79,11 @@ export function keptOf({
   return { step, parameters: state.parameters, rest };
 }
 
-/** Where a session goes on from. */
+/** Where a session continues from. */
 export type SessionStart = Required<Pick<SessionSettings<unknown>, "parameters" | "firstStep" | "resume">>;
 
 /**
- * What a session starts from to go on with a state.
+ * What a session starts from to continue with a state.
  * @param expected parameters that the view's network has, of all members
  * @throws Error where it is a state of another network
  */

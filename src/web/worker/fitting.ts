@@ -17,7 +17,7 @@ export async function findFitting(
   for (let fewer = Math.floor(members / 2); fewer >= 1; fewer = Math.floor(fewer / 2)) {
     if (await fits({ members: fewer, batchSize })) return { members: fewer };
   }
-  if (members > 1) return undefined; // one member with a smaller batch is not what was asked for
+  if (members > 1) return undefined; // one member with a smaller batch is not what was requested
   for (let smaller = Math.floor(batchSize / 2); smaller >= 1; smaller = Math.floor(smaller / 2)) {
     if (await fits({ members, batchSize: smaller })) return { batchSize: smaller };
   }

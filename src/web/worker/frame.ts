@@ -7,7 +7,7 @@ export interface FrameContext<Options> {
   readonly settings: SessionSettings<Options>;
   readonly options: Options;
   readonly step: number;
-  /** Where the training stands; undefined before the first step, and for large models. */
+  /** The current step of the training; undefined before the first step, and for large models. */
   readonly state: Checkpoint | undefined;
   /** The last event of the training; undefined before any, and after going back. */
   readonly progress: Progress | undefined;

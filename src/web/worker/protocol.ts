@@ -20,10 +20,10 @@
  * - Everything between two frames is the library's: steps at full speed, nothing read but losses and parameters.
  *   A frame is computed between dispatches, and only when the page has shown the one before: a slow page gets fewer
  *   frames, newest first, and never slows the training. Nothing waits for `requestAnimationFrame`, so that a page out of
- *   sight goes on training.
- * - A lost GPU is acquired again and the training goes on from its last event as if nothing had been: `resumed` says from which
- *   step. Where no GPU comes back it goes on on the CPU.
- * - Early stopping ends a training with the best parameters when all of its members have stopped: `isFinished`. To go on from there is
+ *   sight continues training.
+ * - A lost GPU is acquired again and the training continues from its last event as if nothing had been: `resumed` says from which
+ *   step. Where no GPU comes back it continues on the CPU.
+ * - Early stopping ends a training with the best parameters when all of its members have stopped: `isFinished`. To continue from there is
  *   another `start`.
  * - A training that diverges stops, and the network is back in the best state seen: `diverged` says which step that was.
  * - Lack of memory comes with a batch size or a number of members that was tried and does fit.
@@ -150,13 +150,13 @@ export interface ParametersMessage {
   readonly step: number;
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
-  /** What a training goes on from as if nothing had been; undefined before the first step, and for large models. */
+  /** What a training continues from as if nothing had been; undefined before the first step, and for large models. */
   readonly state: Checkpoint | undefined;
 }
 
 export interface ResumedMessage {
   readonly type: "resumed";
-  /** Step that the training goes on from. */
+  /** Step that the training continues from. */
   readonly step: number;
   readonly why: string;
 }
@@ -179,7 +179,7 @@ export interface FittingMessage {
 export interface OutOfMemoryMessage {
   readonly type: "outOfMemory";
   readonly message: string;
-  /** Instead of what was asked for; tried, and it fits. Undefined where nothing was found. */
+  /** Instead of what was requested; tried, and it fits. Undefined where nothing was found. */
   readonly fits: Fitting | undefined;
 }
 
@@ -191,7 +191,7 @@ export interface FailedMessage {
   /** Of a ThalwegError, else "UNEXPECTED". */
   readonly code: string;
   readonly message: string;
-  /** What `goOn` goes on from. */
+  /** What `goOn` continues from. */
   readonly step?: number;
 }
 

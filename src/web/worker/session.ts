@@ -18,7 +18,7 @@ const frameMs = 33;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** @param step that the training can go on from */
+/** @param step that the training can continue from */
 const tellFailure = (error: unknown, step: number | undefined): FromWorker<never> => ({
   type: "failed",
   ...(step !== undefined && { step }),
@@ -47,7 +47,7 @@ export class TrainingSession<Options, Frame> {
   #speed = new Speedometer();
   #losses = new LossQueue();
   readonly #gate = new FrameGate();
-  /** What to go on from when the training has failed. */
+  /** What to continue from when the training has failed. */
   #kept: KeptState | undefined;
 
   constructor(render: FrameFunction<Options, Frame>, post: Post<Frame>, acquire: Acquire) {
@@ -78,7 +78,7 @@ export class TrainingSession<Options, Frame> {
     this.#device?.dispose();
   }
 
-  /** Does one thing after the other; what goes wrong is told, or mended. */
+  /** Runs tasks in order; errors are reported or repaired. */
   #enqueue(work: () => Promise<void>): void {
     this.#queue = this.#queue.then(work).catch((error: unknown) => this.#mend(error));
   }
@@ -216,7 +216,7 @@ export class TrainingSession<Options, Frame> {
     const training = this.#training;
     if (!training || training.isFinished) return;
     for await (const { recovered, losses } of training.advance(steps)) {
-      if (recovered) this.#losses.drop(); // they begin anew with the step that it went on from
+      if (recovered) this.#losses.drop(); // they start over with the step that it continued from
       this.#losses.add(losses);
     }
     await this.#tellLoss(training);
@@ -266,7 +266,7 @@ export class TrainingSession<Options, Frame> {
   #fail(error: unknown): void {
     this.#kept = this.#training?.good ?? this.#kept;
     this.#pace = undefined;
-    if (error instanceof GpuLost) this.#computing = undefined; // acquired anew in any case
+    if (error instanceof GpuLost) this.#computing = undefined; // acquired again in any case
     const step = this.#kept?.step;
     this.#tell(tellFailure(error, step === 0 ? undefined : step));
   }
@@ -284,7 +284,7 @@ export class TrainingSession<Options, Frame> {
     });
   }
 
-  /** The library goes on by itself; the page is told that, and what computes. */
+  /** The library continues by itself; the page is told that, and what computes. */
   async #tellLoss(training: Training): Promise<void> {
     const { device } = training.model;
     if (device === this.#computing) return;

@@ -34,7 +34,7 @@ export interface KeptState {
   readonly step: number;
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
-  /** What its training goes on from; undefined where it has yet to begin. */
+  /** What its training continues from; undefined where it has yet to begin. */
   readonly state: Checkpoint | undefined;
 }
 

@@ -27,11 +27,11 @@ export class Training {
   #learningRate: number;
   #pendingRate: number | undefined;
   #progress: Progress | undefined;
-  /** Step of the library's training that it went on from where its device was lost last. */
+  /** Step of the library's training that it continued from where its device was lost last. */
   #recoveredStep: number | undefined;
   #hasStopped = false;
   #good: KeptState | undefined;
-  /** What the next training of the library goes on from. */
+  /** What the next training of the library continues from. */
   #resume: Checkpoint | undefined;
   #best: (KeptState & { readonly loss: number }) | undefined;
 
@@ -62,7 +62,7 @@ export class Training {
     return this.#progress;
   }
 
-  /** Step that the training went on from where its device was lost; in between two trainings the present one. */
+  /** Step that the training continued from where its device was lost; in between two trainings the present one. */
   get resumedAt(): number {
     return this.#recoveredStep === undefined ? this.#step : this.#firstStep + this.#recoveredStep;
   }
@@ -91,7 +91,7 @@ export class Training {
     return this.#good;
   }
 
-  /** Where the training stands now, if that is kept. */
+  /** The current step of the training now, if that is kept. */
   get state(): Checkpoint | undefined {
     return this.#good?.step === this.#step ? this.#good.state : undefined;
   }

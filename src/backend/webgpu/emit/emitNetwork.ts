@@ -146,7 +146,7 @@ function samplesFunction(network: Network): string {
   ].join("\n");
 }
 
-/** The keys of the network's dropouts, drawn anew in each step; nothing where it has none. */
+/** The keys of the network's dropouts, drawn again in each step; nothing where it has none. */
 export function emitMaskKeys(network: Network): string {
   const streams = dropsOf(network).flatMap((drop) => (drop ? [drop.stream] : []));
   if (streams.length === 0) return "";

@@ -9,7 +9,7 @@ import { type PlanLimits, type PlanRequest, valuesOf } from "./layeredPlan.ts";
 
 // What a step costs, in milliseconds: the planner takes the strategy that costs least. docs/engine.md derives it.
 
-/** A step whose cost is asked for. */
+/** A step whose cost is requested. */
 export interface CostRequest extends PlanRequest {
   readonly optimizer: Optimizer;
 }

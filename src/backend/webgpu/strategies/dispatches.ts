@@ -82,7 +82,7 @@ export function drawsOf(request: LayeredRequest, buffers: LayeredBuffers): Dispa
     place: "train: rows of their own for members",
     expected: "data that fit one buffer",
     got: "data in several pages",
-    fix: "take fewer rows, or one seed for all members and no bootstrap",
+    fix: "use fewer rows, or one seed for all members and no bootstrap",
   });
 }
 

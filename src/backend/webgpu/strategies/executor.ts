@@ -158,7 +158,7 @@ export class GpuExecutor implements Executor {
         return this.#adopt("train", await create(this.#parameters));
       } catch (error) {
         const { strategy } = report;
-        if (strategy === "reference" || (settings.strategy === strategy && strategy !== "layered")) throw error; // asked for
+        if (strategy === "reference" || (settings.strategy === strategy && strategy !== "layered")) throw error; // requested
         this.#device.doWithout(strategy, error);
       }
     }
@@ -182,7 +182,7 @@ export class GpuExecutor implements Executor {
 
 /**
  * Creates the executor of a network on a WebGPU device.
- * @param plannedMembers that the training began with, where fewer go on: what it takes to the same bits
+ * @param plannedMembers number of members at the start of the training, where fewer continue: planning for it keeps the bits
  * @throws InvalidInput where the device is none
  */
 export async function openExecutor(

@@ -76,7 +76,7 @@ const leastGroup = { software: 256, gpu: 16_384 } as const;
 const ringStepsOf = (limits: PlanLimits, members: number): number =>
   Math.max(1, Math.min(maxRingSteps, Math.floor(Math.min(2 ** 22, limits.maxBufferBytes / 4) / members)));
 
-/** Steps to hand over at once, where one takes so long. */
+/** Steps to submit at once, where one step takes this long. */
 const leastStepsOf = (stepMs: number): number => Math.max(1, Math.min(worthwhileSteps, Math.floor(unitMs / stepMs)));
 
 /** Members of one dispatch, whole workgroups, where a step of one takes so much work. */

@@ -237,7 +237,7 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
     };
   }
 
-  /** Writes `MemberSettings` anew: steps submitted before keep theirs, since queues are in order. */
+  /** Rewrites `MemberSettings`: steps submitted before keep theirs, since queues are in order. */
   setLearningRate(learningRate: number | Float64Array): void {
     this.requireAlive();
     const { device, buffers, members, settings } = this.parts;

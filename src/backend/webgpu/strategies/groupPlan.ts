@@ -32,7 +32,7 @@ export interface GroupPlan extends TileSizes {
 
 const maxTileRows = 64;
 const leastTileRows = 4;
-/** The kernels find a layer by a chain of tests, which compilers write out wherever it is asked for. */
+/** The kernels find a layer by a chain of tests, which compilers write out wherever it is requested. */
 const maxLayers = 32;
 
 /**

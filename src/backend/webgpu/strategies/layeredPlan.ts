@@ -141,7 +141,7 @@ export function chunkRowsOf(limits: PlanLimits, { network, members, batchSize }:
   const capacity = Math.min(limits.maxBufferBytes, workBytes);
   const widest = 4 * Math.max(1, ...schedule.arenaWidths);
   const bytes = Math.max(4 * network.inputs, widest * nodeStrideOf(schedule, members));
-  requireFit("plan: one sample of all members", bytes, capacity, "take fewer members or narrower layers");
+  requireFit("plan: one sample of all members", bytes, capacity, "use fewer members or narrower layers");
   const samples = schedule.sampleUnit * Math.floor(capacity / (widest * schedule.sampleUnit));
   const rowsThatFit = Math.min(samples / members, capacity / (4 * network.inputs));
   const work = groupMembersOf(limits, network, members) * mostWork(schedule);
@@ -165,7 +165,7 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
   const sum = (per: (task: Task) => number): number => schedule.tasks.reduce((total, task) => total + per(task), 0);
   const batchSize = Math.min(request.batchSize, rowCount);
   const gradientFloats = members * (network.parameterCount + 1);
-  requireFit("plan: parameters", 4 * gradientFloats, limits.maxBufferBytes, "take fewer members or smaller layers");
+  requireFit("plan: parameters", 4 * gradientFloats, limits.maxBufferBytes, "use fewer members or smaller layers");
   const chunkRows = chunkRowsOf(limits, { ...request, batchSize });
   const splitsThatFit = Math.floor(Math.min(splitFloats, limits.maxBufferBytes / 4) / gradientFloats);
   const splits = Math.max(1, Math.min(maxSplits, Math.ceil(chunkRows / sliceRows), splitsThatFit));
@@ -216,7 +216,7 @@ function requireState({ device, network, members, settings }: RunRequest): void 
   const optimizer = widestOptimizer(settings);
   const bytes = 4 * stateCount(optimizer, parameterCount) * members * parameterCount;
   const smaller = searchesLine(optimizer) ? "a smaller historySize, or " : "";
-  const fix = `take ${smaller}fewer members or smaller layers`;
+  const fix = `use ${smaller}fewer members or smaller layers`;
   requireFit(`plan: what ${optimizer.name} keeps`, bytes, device.maxBufferBytes, fix);
 }
 

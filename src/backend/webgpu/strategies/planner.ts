@@ -54,7 +54,7 @@ const descriptions: Readonly<Record<StrategyName, { readonly short: string; read
 /** `layer by layer, fastest by estimate`: how and why in about six words. */
 function summaryOf(strategy: StrategyName, others: number, { device, settings }: RunRequest): string {
   const why =
-    settings.strategy === strategy ? "as asked for" : others > 0 ? "fastest by estimate" : "the only one possible";
+    settings.strategy === strategy ? "as requested" : others > 0 ? "fastest by estimate" : "the only one possible";
   const refused = [...device.refusals.keys()].join(", ");
   return `${descriptions[strategy].short}, ${why}${refused && `; the driver refused ${refused}`}`;
 }
@@ -71,7 +71,7 @@ function reasonOf(
   const others = [...costs].filter(([name]) => name !== strategy).toSorted(([, a], [, b]) => a - b);
   const compared = others.map(([name, ms]) => `${name} ${show(ms)}`).join(", ");
   const why =
-    settings.strategy === strategy ? "as asked for" : `about ${show(costs.get(strategy)!)} a step by the cost model`;
+    settings.strategy === strategy ? "as requested" : `about ${show(costs.get(strategy)!)} per step by the cost model`;
   const refused = [...device.refusals].map(([what, error]) => `; the driver refused ${what}: ${error}`);
   return `${descriptions[strategy].sentence}${details}; ${why}${compared && ` (${compared})`}${refused.join("")}`;
 }
@@ -148,7 +148,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${plan.groupMembers}` : "";
   const pages = plan.gathered ? ", rows gathered from several pages of data" : "";
   const only = onlyStrategy(request);
-  const details = `${only}: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
+  const details = `${only}: ${groups * kernels.length} dispatches per step${chunks}${grouped}${pages}`;
   return {
     report: {
       machine: request.device.kind,
@@ -199,8 +199,8 @@ function planFusedRun(request: FusedRequest, costs: ReadonlyMap<StrategyName, nu
 }
 
 /**
- * Chooses the strategy of a run: the one asked for, or the cheapest by the cost model.
- * @throws InvalidInput when the strategy asked for cannot take the run; LimitExceeded when none can
+ * Chooses the strategy of a run: the requested one, or the cheapest by the cost model.
+ * @throws InvalidInput when the requested strategy cannot take the run; LimitExceeded when none can
  */
 export function planRun(request: RunRequest): PlannedRun {
   const { costs, fused } = candidatesOf(request);

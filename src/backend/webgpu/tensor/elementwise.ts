@@ -1,4 +1,4 @@
-// Functions of tensors value by value: what their kernels are told.
+// Elementwise functions of tensors: parameters of their kernels.
 
 import { maxRank } from "../../shape.ts";
 import type { BinaryOperation, CopyOperation, StoredValues, UnaryOperation } from "../../tensorBackend.ts";

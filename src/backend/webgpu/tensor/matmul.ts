@@ -32,7 +32,7 @@ import {
 
 /** Matrices in a buffer. */
 export interface MatrixOperand extends StoredMatrices<GPUBuffer> {
-  /** Its columns lie in panels, one behind the other: each holds the rows of `panelColumns` of them. */
+  /** Its columns are stored in contiguous panels, each with the rows of `panelColumns` columns. */
   readonly isInPanels?: true;
 }
 

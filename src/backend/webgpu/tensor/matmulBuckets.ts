@@ -1,4 +1,4 @@
-// Products whose times are taken to be alike, and what tuning knows of them, as text.
+// Keys of the tuning cache: shapes that share one measurement, and the stored results as text.
 
 import type { TunedMatmul } from "../../tuning.ts";
 import type { GpuDevice } from "../device.ts";

@@ -17,7 +17,7 @@ const quietMs = 20;
 const maxLooks = 20;
 /** From the begin of one measurement to that of the next at least. */
 const leastIntervalMs = 250;
-/** Of the usual variant's time: what another must stay below to be taken, lest noise decides. */
+/** A variant must take less than this share of the default variant's time to be chosen, so that noise cannot decide. */
 const worthwhile = 0.97;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -178,8 +178,13 @@ export async function tuneMatmul(device: GpuDevice, cache: TuningCache | undefin
   await kernelLoader.load();
   const table = new MatmulTable(device, cache);
   if (!table.isOn) {
-    const fix = "dispose of the tuning that is on, or go on with it";
-    throw new InvalidInput({ place: "tuneMatmul", expected: "a device that is not tuned", got: "one that is", fix });
+    const fix = "use the running tuning, or dispose it first";
+    throw new InvalidInput({
+      place: "tuneMatmul",
+      expected: "a device without a running tuning",
+      got: "one with a running tuning",
+      fix,
+    });
   }
   await table.load();
   return {

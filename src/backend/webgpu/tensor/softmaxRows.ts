@@ -1,4 +1,4 @@
-// Functions of rows of logits: what their kernel is told.
+// Functions of rows of logits: parameters of their kernel.
 
 import { type SoftmaxOperation, softmaxNames } from "../../tensorBackend.ts";
 import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";

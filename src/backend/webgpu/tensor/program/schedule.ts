@@ -55,7 +55,7 @@ class Replacing {
     const { domain, byRow, nodes } = group;
     const loads = nodes.flatMap((node) => loadsOf(node).filter(({ value }) => value === argument));
     if (loads.length === 0 || !loads.every(isIdentity)) return false;
-    // Loops compute anew what those before them have, from what is in memory by then.
+    // Loops recompute what those before them have, from what is in memory by then.
     if (domain.width > 1 && (!byRow.has(result) || loads.length > 1)) return false;
     if (this.#readsDonated(group, result)) return false;
     // A product that reads the result must not itself write where donated arguments lie.

@@ -1,10 +1,10 @@
 // Arrays as NumPy keeps them: .npy, and .npz, a zip archive of those, stored without compression.
 // https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html, https://pkware.cachefly.net/webdocs/APPNOTE/APPNOTE-6.3.9.TXT
 
-import { crc32 } from "./crc32.ts";
+import { crc32 } from "../data/binary/crc32.ts";
 
 export interface NamedArray {
-  /** Letters, digits, `_` and `.`: what `numpy.load(file)[name]` is asked for. */
+  /** Letters, digits, `_` and `.`: what `numpy.load(file)[name]` is requested. */
   readonly name: string;
   readonly shape: readonly number[];
   /** Row by row. */
@@ -17,7 +17,7 @@ const ascii = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(text, (
 const alignment = 64;
 
 /** One array of little-endian float32, version 1.0 of the format. */
-function encodeNpy({ name, shape, values }: NamedArray): Uint8Array<ArrayBuffer> {
+export function encodeNpy({ name, shape, values }: NamedArray): Uint8Array<ArrayBuffer> {
   const count = shape.reduce((product, size) => product * size, 1);
   if (count !== values.length) throw new RangeError(`${name}: ${values.length} values for [${shape.join(", ")}]`);
   const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
