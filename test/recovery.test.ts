@@ -14,6 +14,8 @@ import {
   network,
   type TrainOptions,
 } from "../src/index.ts";
+import { patienceMs } from "../src/backend/waits.ts";
+import { largestDifference } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { neverSettle, refusePipelines, restoreCalls } from "./support/gpuFaults.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
@@ -208,6 +210,31 @@ test("a GPU that answers nothing is a lost one", async () => {
   expect(await model.readParameters()).toEqual(await wanted());
   model.dispose();
   device.dispose();
+});
+
+test("a GPU that answers nothing, opened again, gives way to the CPU when it says nothing once more", async () => {
+  const { software, gpu } = patienceMs.again;
+  Object.assign(patienceMs.again, { software: 1000, gpu: 1000 });
+  try {
+    const told: string[] = [];
+    const device = await openDevice();
+    const model = await createModel(net, { device, seed: 1, onLost: (why) => told.push(why) });
+    const training = model.train(data, { ...options, logInterval });
+    await training.next();
+    device.patienceMs = 500;
+    neverSettle("onSubmittedWorkDone");
+    const { value } = await training.next();
+    expect(value!.recovered).toMatchObject({ step: 10 });
+    expect(told).toEqual(["it has not answered for 0.5 s", "it has not answered for 1 s"]);
+    expect(model.device.kind).toBe("wasm");
+    while (!(await training.next()).done);
+    expect(largestDifference(await model.readParameters(), await wanted())).toBeLessThan(1e-5);
+    restoreCalls();
+    model.dispose();
+    device.dispose();
+  } finally {
+    Object.assign(patienceMs.again, { software, gpu });
+  }
 });
 
 test.each(["abort", "dispose"])("%s ends a training whose GPU answers nothing", async (how) => {

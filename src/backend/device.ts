@@ -49,6 +49,12 @@ export interface Device {
   /** Was ended by `dispose`. */
   readonly isDisposed: boolean;
   details(): DeviceDetails;
+  /** For the library itself, of a GPU: it is lost because it did not answer. */
+  readonly isSilent?: boolean;
+  /** For the library itself, of a GPU: it takes the place of one that did not answer, and is given less time to. */
+  hurry?(): void;
+  /** For the library itself, of a GPU: whether it was hurried. */
+  readonly isHurried?: boolean;
   /** For the library itself: takes charge of another device, which ends with this one. */
   accompany(companion: Device): void;
   dispose(): void;

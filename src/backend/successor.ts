@@ -32,7 +32,9 @@ async function openSame(lost: Device): Promise<Device | string> {
 }
 
 async function open(lost: Device, why: string, isSame: boolean): Promise<Device> {
-  const same = isSame ? await openSame(lost) : "";
+  const isSilentAgain = lost.isSilent && lost.isHurried; // a third silence would be as long as the second
+  const same = isSame && !isSilentAgain ? await openSame(lost) : "";
+  if (typeof same !== "string" && (lost.isSilent || lost.isHurried)) same.hurry?.();
   const reason = `${lost.name} was lost (${why})${same && `: ${same}`}`;
   const opened = typeof same === "string" ? await openInstead(lost, reason) : same;
   lost.accompany(opened);
@@ -43,7 +45,8 @@ async function open(lost: Device, why: string, isSame: boolean): Promise<Device>
 const successors = { same: new WeakMap<Device, Promise<Device>>(), other: new WeakMap<Device, Promise<Device>>() };
 
 /**
- * The device that takes the place of a lost one and ends with it: the same opened again, with pauses between the tries, else the CPU.
+ * The device that takes the place of a lost one and ends with it: the same opened again, with pauses between the tries, else the CPU; the CPU
+ * at once where the same has said nothing twice.
  * @param why it was lost, in one line
  * @param isSame false: the CPU at once
  */

@@ -1,5 +1,8 @@
-/** Timeouts for requests of a GPU and for its work; a software adapter is slow on a busy machine. */
-export const patienceMs = { opening: 10_000, gpu: 20_000, software: 60_000 };
+/**
+ * Timeouts for requests of a GPU and for its work; a software adapter is slow on a busy machine. `again` is for a device that was opened
+ * again after it had not answered: all tries together take at most half a minute on hardware, and a minute and a half elsewhere.
+ */
+export const patienceMs = { opening: 10_000, gpu: 20_000, software: 60_000, again: { gpu: 8000, software: 20_000 } };
 
 /** Between two looks of the watchdog. */
 const tickMs = 250;

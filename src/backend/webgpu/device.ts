@@ -47,6 +47,8 @@ export class GpuDevice implements Device {
   tensorBackend: TensorBackend | undefined;
   /** Time to wait for an answer before the device counts as lost. */
   patienceMs: number;
+  isSilent = false;
+  isHurried = false;
   readonly #isOwned: boolean;
   readonly #companions = new Companions();
   readonly #waits = new Waits();
@@ -120,6 +122,11 @@ export class GpuDevice implements Device {
     return this.#companions.isDisposed;
   }
 
+  hurry(): void {
+    this.isHurried = true;
+    this.patienceMs = patienceMs.again[this.kind];
+  }
+
   /** Awaits an answer of the GPU; one that does not come makes the device a lost one. */
   answered<T>(work: Promise<T>): Promise<T> {
     if (this.#lost !== undefined) {
@@ -127,6 +134,7 @@ export class GpuDevice implements Device {
       return Promise.reject(lostFault("GPU", this.#lost));
     }
     return this.#waits.until(work, this.patienceMs, () => {
+      this.isSilent = this.#lost === undefined;
       this.lose(`it has not answered for ${this.patienceMs / 1000} s`);
       if (this.#isOwned) this.gpu.destroy();
     });
