@@ -165,7 +165,7 @@ function tellDone({ output, options }: Session<TrainFlags>, { last }: Outcome): 
   return true;
 }
 
-/** Cross-validates where `--folds` asks for it; of a run that was interrupted later, what it has told. */
+/** Cross-validates with `--folds`; returns the stored result for a run that was interrupted later. */
 async function foldsOf(
   session: Session<TrainFlags>,
   resumed: SavedCheckpoint | undefined,

@@ -6,7 +6,7 @@ import { nameOf } from "../graph/network.ts";
 
 // The file format is loaded when a model is saved or loaded: a page that does neither does not download it.
 
-/** What a model file may hold beside the model. */
+/** What a model file may hold besides the model. */
 export type SaveExtras = Pick<ModelToSave, "preprocessing" | "training">;
 
 interface SizedNetwork {
