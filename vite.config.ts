@@ -24,7 +24,16 @@ export default defineConfig({
   server: { headers: isolationHeaders }, // threads of WebAssembly need an isolated page
   // Found late, a dependency would reload the page in the middle of a test.
   optimizeDeps: {
-    include: ["papaparse", "valibot", "fast-check", "@jax-js/loaders", "hyparquet", "@uwdata/flechette", "fzstd"],
+    include: [
+      "papaparse",
+      "valibot",
+      "fast-check",
+      "@jax-js/loaders",
+      "hyparquet",
+      "@uwdata/flechette",
+      "fzstd",
+      "jsfive",
+    ],
   },
   test: {
     testTimeout: 240_000, // a busy machine takes many times what a quiet one does

@@ -66,6 +66,9 @@ export {
   decodeCheckpoint,
   encodeCheckpoint,
 } from "./formats/checkpointFile.ts";
+export { initialParameters } from "./formats/imported/initialParameters.ts";
+export { importModel, type ImportOptions, isForeignModel, openModel } from "./formats/imported/importModel.ts";
+export type { ImportedModel } from "./formats/imported/networkDraft.ts";
 export type { ModelMetadata, TrainingSummary } from "./formats/modelMetadata.ts";
 export { encodeNpy, encodeNpz, type NamedArray } from "./formats/npz.ts";
 export { type OnnxModel, encodeOnnx } from "./formats/onnxModel.ts";

@@ -19,6 +19,7 @@ export {
   absolute,
   add,
   cast,
+  clip,
   divide,
   equal,
   exp,
@@ -41,7 +42,7 @@ export type { Compiled } from "./tensor/compiled.ts";
 export type { Operand } from "./tensor/compute.ts";
 export type { CheckedEntry, CheckOptions, GradientCheck } from "./tensor/finiteDifferences.ts";
 export { grad, type GradientsBy, valueAndGrad } from "./tensor/grad.ts";
-export { broadcastTo, concat, pad, reshape, slice, transpose } from "./tensor/layout.ts";
+export { broadcastTo, concat, pad, reshape, slice, split, stack, transpose } from "./tensor/layout.ts";
 export {
   binaryCrossEntropy,
   huber,
@@ -53,7 +54,18 @@ export {
 } from "./tensor/losses.ts";
 export { matmul, type TransposeOptions } from "./tensor/matmul.ts";
 export { type LayerTensors, networkLoss, networkOutputs, networkParameters } from "./tensor/network.ts";
-export { type Axes, logSumExp, max, mean, type ReductionOptions, sum } from "./tensor/reductions.ts";
+export {
+  type Axes,
+  layerNorm,
+  logSumExp,
+  max,
+  mean,
+  min,
+  norm,
+  type ReductionOptions,
+  sum,
+  variance,
+} from "./tensor/reductions.ts";
 export { logSoftmax, softmax } from "./tensor/softmax.ts";
 export { ones, Tensor, tensor, type TensorOptions, zeros } from "./tensor/tensor.ts";
 export { tidy } from "./tensor/tidy.ts";

@@ -8,6 +8,7 @@ import { acquire } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { countCalls } from "./support/gpuCounts.ts";
 import { numbers, parametersOn, step } from "./support/residualNetwork.ts";
+import { inputsOn, operationCases, weighted } from "./support/tensorOperations.ts";
 import { shareDevice, shareWasm } from "./support/sharedDevice.ts";
 
 const shared = shareDevice();
@@ -94,9 +95,11 @@ test("what is written in place, moved and copied by calls in any order is what o
   const view = t.slice(a, [1]);
   const last = compiled(a, b); // the view keeps what a was
   expect([...(await view.read())]).toEqual(plainA.slice(1));
+  const both = compiled(last.a, last.a); // one tensor in two places
+  expect([...(await both.a.read())]).toEqual(plainA.map((one) => one + 2));
   compiled.dispose(); // results stay
-  expect([...(await last.a.read())]).toEqual(plainA.map((one) => one + 1));
-  t.dispose([last, view, kept.map(({ sum }) => sum)]);
+  expect([...(await both.b.read())]).toEqual(plainA.map((one) => 2 * (one + 1)));
+  t.dispose([last, both, view, kept.map(({ sum }) => sum)]);
 });
 
 for (const { name, open } of places) {
@@ -129,6 +132,45 @@ for (const { name, open } of places) {
     expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
   });
 }
+
+test("every operation and its gradients, compiled together, are what they are one by one", async () => {
+  const device = shared();
+  const inputs = operationCases.map((one) => inputsOn(device, one));
+  const all = (tensors: readonly t.Tensor[][]): t.Tensor[][] =>
+    operationCases.map(({ apply, inputs: { length } }, at) => {
+      const own = tensors[at]!;
+      const numbersOf = Array.from({ length }, (_, index) => index);
+      const gradients = t.grad((...args: t.Tensor[]) => weighted(apply(...args)), numbersOf)(...own);
+      return [apply(...own), ...(gradients as t.Tensor[])];
+    });
+  const compiled = await t.compile(all);
+  const wanted = t.tidy(() => all(inputs));
+  t.dispose(compiled(inputs));
+  const got = compiled(inputs); // a replay
+  const together = (tree: t.Tensor[][]): t.Tensor => t.concat(tree.flat().map((one) => t.reshape(one, [-1])));
+  const [expected, found] = await Promise.all(
+    [wanted, got].map(async (tree) => {
+      using whole = t.tidy(() => together(tree));
+      return whole.read();
+    }),
+  );
+  let first = 0;
+  for (const [at, { name, units = 16 }] of operationCases.entries()) {
+    for (const [index, { size }] of wanted[at]!.entries()) {
+      const [own, others] = [expected, found].map((values) => values.subarray(first, first + size)) as [
+        Float32Array,
+        Float32Array,
+      ];
+      first += size;
+      const bound = units * 2 ** -24 * Math.max(1, ...own.map(Math.abs));
+      const worst = Math.max(0, ...own.map((value, place) => Math.abs(value - others[place]!)));
+      expect(worst, `${name}, ${index === 0 ? "value" : `gradient ${index - 1}`}`).toBeLessThanOrEqual(bound);
+    }
+  }
+  t.dispose(got);
+  t.dispose([inputs, wanted]);
+  compiled.dispose();
+});
 
 test("wrong calls are reported", async () => {
   const device = await acquire({ device: "reference" });

@@ -111,6 +111,7 @@ const ofTrain: readonly Sample[] = [
   [["--weight-decay", "0.1"], "weightDecay", 0.1],
   [["--seed", "9007199254740991"], "seed", Number.MAX_SAFE_INTEGER],
   [["--history", "h.csv"], "history", "h.csv"],
+  [["--init", "m.onnx"], "init", "m.onnx"],
 ];
 
 const ofSweep: readonly Sample[] = [

@@ -216,7 +216,7 @@ test.each(someOf(graphCases.filter((_, index) => index % 4 === 1)))(
       expect(plan).toMatchObject({ strategy: "layered", stepsPerDispatch: 1, chunkRows: 4 });
       expect(plan.summary).toBe("layer by layer, the only one possible");
       expect(plan.reason).toMatch(
-        /the only one for a network that is not a list.*: \d+ dispatches a step; about .* ms a step/,
+        /the only one for a network that is not a list.*: \d+ dispatches per step; about .* ms per step/,
       );
     } finally {
       run.dispose();

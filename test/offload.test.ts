@@ -50,7 +50,7 @@ test("a tiny network trains in WebAssembly, with its bits, and the plan says so"
   const plan = await model.plan(data, { ...options, steps: 20 });
   expect(plan).toMatchObject({ machine: "wasm", strategy: "samples" });
   expect(plan.reason).toMatch(
-    /^WebAssembly SIMD, .* one thread; about .*; faster than the GPU, which takes about .* ms a step/,
+    /^WebAssembly SIMD, .* one thread; about .*; faster than the GPU, which takes about .* ms per step/,
   );
   await model.fit(data, { ...options, steps: 20 });
   const wasm = await acquire({ device: "wasm" });

@@ -93,6 +93,8 @@ for (const { name, open } of places) {
       [() => t.matmul(a, t.reshape(b, [8])), "[2, 3] and [8]", "reshape a vector"],
       [() => t.squaredError(a, b), "squaredError", "[2, 3]", "[2, 4]"],
       [() => t.concat([a, b]), "concat", "[2, 3] and [2, 4]"],
+      [() => t.stack([a, b]), "concat", "[1, 2, 3] and [1, 2, 4]"],
+      [() => t.split(a, 2, 1), "split: parts", "axis 1 of [2, 3]"],
       [() => t.reshape(a, [4]), "[2, 3]", "[4]"],
       [() => t.reshape(a, [-1, -1]), "[2, 3]"],
       [() => t.reshape(a, [-1, 4]), "[2, 3]", "[-1, 4]"],

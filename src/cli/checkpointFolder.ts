@@ -34,13 +34,13 @@ export function checkpointsIn(folder: string): CheckpointFile[] {
   return found.toSorted((a, b) => (a.writtenNs === b.writtenNs ? b.step - a.step : a.writtenNs < b.writtenNs ? 1 : -1));
 }
 
-/** Removes all but the newest `keep`. */
+/** Removes all checkpoints except the newest `keep`. */
 export function prune(folder: string, keep: number): void {
   for (const { file } of checkpointsIn(folder).slice(keep)) fs.rmSync(file, { force: true });
 }
 
 const runsFolder = (): string => path.join(stateFolder(), "runs");
-/** Runs that nobody has gone on with for so long are forgotten. */
+/** Runs that were not resumed for this long are removed. */
 const forgottenMs = 30 * 24 * 3_600_000;
 
 /** Commands whose runs are kept. */

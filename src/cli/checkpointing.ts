@@ -29,7 +29,7 @@ export interface CheckpointFlags {
   readonly keep?: number;
 }
 
-/** Where nobody requested checkpoints. */
+/** Interval where no checkpoints were requested. */
 const usualInterval = { ms: 30_000 } as const;
 const keptInFolder = 3;
 /** States of fewer parameters are written within milliseconds: nothing is trained meanwhile, so that no step beyond an interval is lost. */

@@ -65,7 +65,7 @@ const optionsOf = (command: Command, key: string): Option[] =>
 const isGiven = (command: Command, key: string): boolean =>
   ["cli", "config"].includes(command.getOptionValueSource(key) ?? "");
 
-/** Key of an option of the command that was meant. */
+/** Key of the option that was probably meant. */
 function closestKey(key: string, command: Command): string | undefined {
   const keys = [...new Set(command.options.map((option) => option.attributeName()))].filter(
     (own) => !typedOnly.has(own),

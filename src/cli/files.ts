@@ -2,7 +2,16 @@ import fs from "node:fs";
 import { Socket } from "node:net";
 import path from "node:path";
 import process from "node:process";
-import { type ReadOptions, type SavedModel, type Table, decodeModel, readTable } from "../data.ts";
+import {
+  decodeModel,
+  type ImportedModel,
+  type ImportOptions,
+  openModel,
+  type ReadOptions,
+  readTable,
+  type SavedModel,
+  type Table,
+} from "../data.ts";
 import { BadFile, type Device, type DeviceChoice, InvalidInput, acquire } from "../node.ts";
 import { byteSize } from "./numbers.ts";
 import type { Output } from "./output.ts";
@@ -86,6 +95,26 @@ export async function readTableFile(output: Output, file: string, options: ReadO
 
 export const readModelFile = async (file: string): Promise<SavedModel> =>
   decodeModel(await readBytes(file, "a model file that thalweg train wrote"), placeOf(file));
+
+/** The files that a `model.json` of TensorFlow.js names, from its own folder alone. */
+function filesBeside(file: string, bytes: Uint8Array): ReadonlyMap<string, Uint8Array> {
+  const found = new Map<string, Uint8Array>();
+  if (file === "-" || bytes[0] !== "{".charCodeAt(0)) return found;
+  for (const [list] of new TextDecoder().decode(bytes).matchAll(/"paths"\s*:\s*\[[^\]]*\]/g)) {
+    for (const [, name] of list.matchAll(/"([^"]+)"/g)) {
+      const own = path.join(path.dirname(file), name!);
+      const isHere = path.basename(name!) === name && fs.statSync(own, { throwIfNoEntry: false })?.isFile();
+      if (isHere) found.set(name, fs.readFileSync(own));
+    }
+  }
+  return found;
+}
+
+/** Reads a model of thalweg or of another program. */
+export async function openModelFile(file: string, options: ImportOptions): Promise<SavedModel | ImportedModel> {
+  const bytes = await readBytes(file, "a model");
+  return openModel(bytes, placeOf(file), { ...options, files: filesBeside(file, bytes) });
+}
 
 /** Opens a device; drivers take seconds where they are started for the first time. */
 export const openDevice = (output: Output, device: DeviceChoice): Promise<Device> =>

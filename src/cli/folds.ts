@@ -89,7 +89,7 @@ function scoresOf(
 
 const show = (value: number): string => short(value);
 
-/** What is told of the table's scores, the metrics that were requested, and the loss. */
+/** Scores of the table, requested metrics, and the loss. */
 function measuresOf(scores: readonly PredictionScore[], { settings }: CrossValidation): Measured[] {
   const { loss, metrics } = settings[0]!;
   const asked = Object.entries(metrics).map(([name, own]) => measured(name, Array.from(own!.values), show));

@@ -75,7 +75,7 @@ export class HistoryFile {
   readonly file: OutputFile;
   readonly #format: Format;
   readonly #epochs: number;
-  /** The last event that was told: of a run that is interrupted it is no entry of the history. */
+  /** The last event: the history of an interrupted run does not contain it. */
   #last: Progress | undefined;
 
   /** @throws InvalidInput where the file cannot be written, or has another ending */

@@ -18,7 +18,7 @@ export function addMetricsOption(command: Command): Command {
   );
 }
 
-/** What is measured beside the usual scores: metrics of numbers in the units of the table. */
+/** Options of additional metrics: errors of numbers are in the units of the table. */
 export function metricOptions(
   flags: StoppingFlags & { readonly metrics?: readonly MetricName[] },
   { target }: Preprocessing,

@@ -89,7 +89,7 @@ export const historyKinds = {
 
 interface Claim {
   readonly file: string;
-  readonly flag: "--output" | "--csv" | "--history";
+  readonly flag: "--output" | "--csv" | "--history" | "OUT";
   readonly kind: Kind;
   /** Files that the command reads, `-` being stdin. */
   readonly inputs: readonly string[];

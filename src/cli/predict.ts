@@ -13,10 +13,12 @@ import { csvLine } from "./csv.ts";
 import { encodingLines } from "./encodingLines.ts";
 import { readModelFile, readTableFile } from "./files.ts";
 import { name } from "./flags.ts";
-import { counted } from "./numbers.ts";
+import { byteSize, counted } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { addReadOptions, readOptionsForModel } from "./readFlags.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
+import { claimOutput } from "./outputFile.ts";
+import { tableEncoder } from "./tableFile.ts";
 import { working } from "./work.ts";
 
 const examples = `Examples:
@@ -68,8 +70,20 @@ function alignRows(
 const recordsOf = (header: readonly string[], lines: readonly ((string | number)[] | undefined)[]): unknown[] =>
   lines.map((cells) => (cells ? Object.fromEntries(header.map((key, k) => [key, cells[k]])) : null));
 
-async function predict(modelFile: string, file: string, flags: UseFlags): Promise<void> {
+interface PredictFlags extends UseFlags {
+  readonly output?: string;
+}
+
+/** A file for the predictions: one that exists is not replaced. */
+function claimPredictions(target: string, inputs: readonly string[]) {
+  const encode = tableEncoder(target, "--output");
+  const kind = { expected: "none that exists", describe: () => undefined };
+  return { encode, file: claimOutput({ file: target, flag: "--output", kind, inputs, force: false }) };
+}
+
+async function predict(modelFile: string, file: string, flags: PredictFlags): Promise<void> {
   const output = createOutput(flags);
+  const written = flags.output === undefined ? undefined : claimPredictions(flags.output, [modelFile, file]);
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
   const table = await readTableFile(output, file, readOptionsForModel(flags, preprocessing));
@@ -91,7 +105,11 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const header = headerOf(preprocessing, takesLogits(saved.network.loss) ? "probability" : "score");
   const lines = alignRows(table, rows, preprocessing, predictions);
   const empty = header.map(() => "");
-  output.write(csvLine(header) + lines.map((cells) => csvLine(cells ?? empty)).join(""));
+  if (written) {
+    const bytes = written.encode({ names: header, rows: lines.map((cells) => cells ?? []) });
+    written.file.write(bytes, true);
+    output.result("written", `${written.file.path} (${byteSize(bytes.length)})`);
+  } else output.write(csvLine(header) + lines.map((cells) => csvLine(cells ?? empty)).join(""));
   const told = { rows: table.rowCount, incomplete, filled, withoutCategory, unseen, unseenCount };
   output.record({ command: "predict", ...told, predictions: recordsOf(header, lines) });
 }
@@ -107,6 +125,7 @@ export function addPredictCommand(program: Command): void {
   addReadOptions(command)
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
     .option("--strict", "fail on categories that were not seen in training")
+    .option("--output <file>", "a new file instead of stdout: .csv, .json, .ndjson or .npy")
     .option("--json", "print one JSON object instead of CSV")
     .option("--quiet", "print the result only")
     .addHelpText("after", notes)

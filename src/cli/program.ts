@@ -2,6 +2,7 @@ import process from "node:process";
 import type { Command } from "commander";
 import { version } from "../../package.json";
 import { CommandWithUsage } from "./command.ts";
+import { addConvertCommands } from "./convert.ts";
 import { addDoctorCommand } from "./doctor.ts";
 import { addEvaluateCommand } from "./evaluate.ts";
 import { exitCodes } from "./exitCodes.ts";
@@ -41,6 +42,7 @@ export function createProgram(interrupts: Interrupts): Command {
   addEvaluateCommand(program);
   addExplainCommand(program);
   addExportCommand(program);
+  addConvertCommands(program);
   addDoctorCommand(program);
   return program;
 }

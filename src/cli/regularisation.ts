@@ -65,7 +65,7 @@ export const behindHidden = ({ dropout: rate }: RegularisationFlags): Layer[] =>
 export const behindInputs = ({ noise }: RegularisationFlags): Layer[] =>
   noise === undefined || noise === 0 ? [] : [gaussianNoise(noise)];
 
-/** What the training is told of it. */
+/** The corresponding options of `train`. */
 export const regularisationOf = ({
   labelSmoothing,
   classWeights: weights,

@@ -126,7 +126,7 @@ function flagsOfRun<Flags extends ResumableFlags>(
 interface Sought {
   /** In the order in which they are tried. */
   readonly files: readonly string[];
-  /** Damaged files are passed over, where nobody named one. */
+  /** Damaged files are skipped, unless a file was named. */
   readonly isNamed: boolean;
 }
 

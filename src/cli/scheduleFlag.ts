@@ -91,7 +91,7 @@ export function scheduleOf({ schedule: written, warmup }: ScheduleFlags): { read
   return all ? { schedule: all } : {};
 }
 
-/** What a line about a training says of the schedule; nothing where there is none. */
+/** Describes the schedule for the line `training`; empty without a schedule. */
 export function describeSchedule({ schedule: written, warmup }: ScheduleFlags): string {
   const own = written ? `, schedule ${written.text}` : "";
   return warmup === undefined ? own : `${own}, warm-up of ${counted(warmup, "step")}`;

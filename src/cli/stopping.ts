@@ -56,7 +56,7 @@ const judgingFlags = { patience: "--patience", reduceOnPlateau: "--reduce-on-pla
 export const judgingFlagsOf = (flags: StoppingFlags): string[] =>
   (["patience", "reduceOnPlateau"] as const).flatMap((key) => (flags[key] === undefined ? [] : [judgingFlags[key]]));
 
-/** What is watched beside the loss. */
+/** Monitored metrics besides the loss. */
 export const monitoredOf = ({ monitor }: StoppingFlags) =>
   monitor === undefined || monitor === "loss" ? [] : [monitor];
 

@@ -7,7 +7,7 @@ import type { SweepFlags } from "./sweepSession.ts";
 
 // Report of settings that were compared by cross-validation.
 
-/** What a setting is: the seed is none, since every one is trained with each. */
+/** Axes of a setting: not the seed, since every setting is trained with each seed. */
 export const settingAxes = ["learningRate", "momentum", "weightDecay"] as const satisfies readonly Axis[];
 
 /** Settings and seeds that were compared. */

@@ -8,7 +8,7 @@ import { type Outcome, type Session, recordOf, resumeHint, save } from "./traini
 
 /**
  * After the GPU was lost: ranks the networks on the CPU as they were when they were copied last, and saves the best.
- * @throws Stop, always: nothing more can be told
+ * @throws Stop, always: nothing more can be reported
  */
 export async function saveAfterLoss(session: SweepSession, { last, lost }: Outcome): Promise<never> {
   const { flags, model, output, plan, prepared } = session;

@@ -1,9 +1,10 @@
-import { type Prepared, type Preprocessing, requireMetrics, type SavedCheckpoint } from "../data.ts";
+import { initialParameters, type Prepared, type Preprocessing, requireMetrics, type SavedCheckpoint } from "../data.ts";
 import {
   type AnyNetwork,
   type Checkpoint,
   type Device,
   type FloatArray,
+  InvalidInput,
   type Model,
   type Optimizer,
   createModel,
@@ -12,7 +13,7 @@ import {
 import { Checkpointing, claimCheckpoints } from "./checkpointing.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodeOf, exitCodes } from "./exitCodes.ts";
-import { openDevice, readTableFile } from "./files.ts";
+import { openDevice, openModelFile, placeOf, readTableFile } from "./files.ts";
 import { type FoldStage, isInFolds, tellFolds, withFolds } from "./folds.ts";
 import { claimHistory } from "./historyFile.ts";
 import type { Interrupts } from "./interrupts.ts";
@@ -164,7 +165,7 @@ function tellDone({ output, options }: Session<TrainFlags>, { last }: Outcome): 
   return true;
 }
 
-/** Cross-validates where `--folds` asks for it; of a run that was interrupted later, what it has told. */
+/** Cross-validates with `--folds`; returns the stored result for a run that was interrupted later. */
 async function foldsOf(
   session: Session<TrainFlags>,
   resumed: SavedCheckpoint | undefined,
@@ -196,11 +197,28 @@ function viewOf(output: Output, { epochs, chart }: TrainFlags, { history }: Pick
   return history?.watching(view) ?? view;
 }
 
-/** Throws `InvalidInput` on flags that do not fit the table, before a device is opened. */
-function requireFitting(flags: TrainFlags, prepared: Prepared): void {
+/** Throws `InvalidInput` on flags that do not fit the table, before a device is opened. @returns what the training starts from, where that is given */
+async function requireFitting(
+  flags: TrainFlags,
+  prepared: Prepared,
+  resumes: boolean,
+): Promise<FloatArray | undefined> {
   requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
   requireStopping(flags, prepared);
   networkOf(flags, prepared.preprocessing);
+  return resumes ? undefined : initialOf(flags, prepared.preprocessing);
+}
+
+/** What `--init` starts from; undefined without it, and where a checkpoint goes on. */
+async function initialOf(flags: TrainFlags, preprocessing: Preprocessing): Promise<FloatArray | undefined> {
+  const { init, activation, members } = flags;
+  if (init === undefined) return undefined;
+  if (flags.folds !== undefined) {
+    const fix = "leave one of them out: folds start from their own weights";
+    throw new InvalidInput({ place: "--init", expected: "no --folds", got: `--folds ${flags.folds}`, fix });
+  }
+  const model = await openModelFile(init, { activation });
+  return initialParameters(model, networkOf(flags, preprocessing), members, `--init ${placeOf(init)}`);
 }
 
 /** `thalweg train FILE`: wrong flags and data are reported before a device is opened. */
@@ -214,18 +232,21 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const files = claimFiles(file, flags);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.seed);
-  requireFitting(flags, prepared);
+  const initial = await requireFitting(flags, prepared, resumed !== undefined);
   const device = await openDevice(output, flags.device);
   try {
     const inFolds = isInFolds(resumed?.saved) ? resumed?.saved.checkpoint : undefined;
     const checkpoint = inFolds ? undefined : resumed?.saved.checkpoint;
     const view = viewOf(output, flags, files);
     const say = (text: string): void => output.info("", text);
-    const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => say(lostNote(why)) };
+    const start = {
+      device,
+      parameters: checkpoint?.parameters ?? initial,
+      onLost: (why: string) => say(lostNote(why)),
+    };
     const model = await createTrainingModel(flags, prepared.preprocessing, start);
     const options = { ...optionsOf(flags, prepared, optimizer), ...(checkpoint && { resume: checkpoint }) };
-    const { network } = model;
-    const { preprocessing } = prepared;
+    const [{ network }, { preprocessing }] = [model, prepared];
     let stage: FoldStage = { phase: "folds" };
     const contentOf = (state: Checkpoint) => {
       const run = { flags: keptFlags(flags), device: device.name, ...stage };

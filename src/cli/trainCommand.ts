@@ -41,6 +41,7 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     integer("--members", 1, 2 ** 20),
     1,
   );
+  command.option("--init <file>", "start from the weights of a model: thalweg, PyTorch, ONNX, Keras or TensorFlow.js");
   addStepOptions(command, "number", number).option(
     "--seed <number>",
     "seed of the split, the initial weights and the row order",

@@ -94,6 +94,8 @@ export interface TrainFlags extends CommonFlags, CheckpointFlags {
   /** True and "latest": the newest; else a file or a folder. */
   readonly resume?: string | true;
   readonly metrics?: readonly MetricName[];
+  /** A model that the training starts from. */
+  readonly init?: string;
   readonly history?: string;
   readonly learningRate?: number;
   readonly momentum?: number;

@@ -165,7 +165,7 @@ export async function save(session: Session, outcome: Outcome, trained = session
   return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
 }
 
-/** A run that was interrupted leaves its newest state; of one that has ended well nothing is left that nobody requested. */
+/** An interrupted run keeps its newest checkpoint; a finished one leaves no files that were not requested. */
 async function keepState({ checkpointing, model, output }: Session, { finished }: Outcome): Promise<void> {
   await checkpointing?.settled();
   if (finished) return checkpointing?.end();

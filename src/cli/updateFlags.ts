@@ -45,7 +45,7 @@ function averageOf({ ema: decay, swa: steps }: UpdateFlags): Average | undefined
   return decay === undefined ? undefined : ema(decay);
 }
 
-/** What the training is told of it. */
+/** The corresponding options of `train`. */
 export function updateOptionsOf(flags: UpdateFlags): TrainOptions {
   const { clipNorm, clipValue, l1, decay } = flags;
   const average = averageOf(flags);

@@ -24,14 +24,14 @@ interface Repeated extends Verification {
   readonly ms: number;
 }
 
-/** A training held against float64. */
+/** A training compared with float64. */
 interface Verified {
   readonly verification: Verification;
   /** Or why there is no adapter. */
   readonly webgpu?: Repeated | { readonly unavailable: string };
 }
 
-/** Whether the steps are held against float64. */
+/** Whether the steps are compared with float64. */
 export const isVerified = ({
   verify: own,
   verifyWebgpu: more,
@@ -150,7 +150,7 @@ function deviating(verified: Verified | undefined): string | undefined {
 export const exitCodeOfChecks = (verified: Verified | undefined): number =>
   deviating(verified) === undefined ? 0 : exitCodes.failed[0];
 
-/** Throws where a check has told that the parameters are not what they should be. */
+/** Throws where a check found wrong parameters. */
 export function requireVerified(verified: Verified | undefined): void {
   const what = deviating(verified);
   if (what === undefined) return;

@@ -14,7 +14,7 @@ export interface ColumnOptions {
   readonly target: string | readonly string[];
   /** Default: classification when the target holds text or few different whole numbers, else regression. */
   readonly task?: Task;
-  /** Columns to learn from; default all but the target and those that are of no use. */
+  /** Input columns; default: all except the target and unusable ones. */
   readonly columns?: readonly string[];
   /** Columns to leave out. */
   readonly ignore?: readonly string[];

@@ -11,7 +11,7 @@ import {
 } from "./numberFormat.ts";
 import { isCurrency, splitNumber } from "./numberParts.ts";
 
-/** What is known about the numbers of a table beside the cells of one column. */
+/** Knowledge about the numbers of a table besides the cells of one column. */
 export interface NumberHints {
   /** From the user: other formats are not considered. */
   readonly decimal?: NumberFormat["decimal"];

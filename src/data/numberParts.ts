@@ -94,7 +94,7 @@ function cutFootnote(text: string): [rest: string, mark: string] {
   return [rest, text.slice(rest.length).trim()];
 }
 
-/** Everything behind the digits: exponent, percent sign, unit or currency, footnote; undefined where it is none of these. */
+/** Everything after the digits: exponent, percent sign, unit or currency, footnote; undefined where it is none of these. */
 function readTail(tail: string): Omit<NumberParts, "negative" | "accounting" | "core" | "prefix"> | undefined {
   const power = exponentAt.exec(tail)?.[0] ?? "";
   const behind = tail.slice(power.length).trim();

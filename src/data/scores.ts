@@ -46,7 +46,7 @@ export interface NumberScore extends AskedMetrics {
 export type PredictionScore = ClassScore | NumberScore;
 
 export interface ScoreOptions {
-  /** Metrics beside those that are always told. */
+  /** Metrics besides those that are always computed. */
   readonly metrics?: readonly MetricName[] | undefined;
 }
 

@@ -16,7 +16,7 @@ import { decodeGraph, encodeGraph, graphSchema, ownSchema } from "./graphSchema.
 
 /** How a model was trained: a record for people, nothing depends on it. */
 export interface TrainingSummary {
-  /** Steps done; of an interrupted training those that had been told. */
+  /** Steps done; for an interrupted training, the steps that had been reported. */
   readonly steps: number;
   readonly epochs: number;
   readonly batchSize: number;

@@ -8,7 +8,7 @@ export interface NamedArray {
   readonly name: string;
   readonly shape: readonly number[];
   /** Row by row. */
-  readonly values: Float32Array;
+  readonly values: Float32Array | Float64Array;
 }
 
 const ascii = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
@@ -16,20 +16,24 @@ const ascii = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(text, (
 /** Headers are padded so that numbers begin at a multiple of this. */
 const alignment = 64;
 
-/** One array of little-endian float32, version 1.0 of the format. */
+/** One array of little-endian float32 or float64, version 1.0 of the format. */
 export function encodeNpy({ name, shape, values }: NamedArray): Uint8Array<ArrayBuffer> {
   const count = shape.reduce((product, size) => product * size, 1);
   if (count !== values.length) throw new RangeError(`${name}: ${values.length} values for [${shape.join(", ")}]`);
   const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
-  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${tuple}), }`;
+  const header = `{'descr': '<f${values.BYTES_PER_ELEMENT}', 'fortran_order': False, 'shape': (${tuple}), }`;
   const before = 10; // magic, version, length of the header
   const length = Math.ceil((before + header.length + 1) / alignment) * alignment - before;
-  const bytes = new Uint8Array(before + length + 4 * count);
+  const bytes = new Uint8Array(before + length + values.byteLength);
   bytes.set(ascii("\x93NUMPY\x01\x00"));
   const view = new DataView(bytes.buffer);
   view.setUint16(8, length, true);
   bytes.set(ascii(`${header.padEnd(length - 1)}\n`), before);
-  for (const [at, value] of values.entries()) view.setFloat32(before + length + 4 * at, value, true);
+  const isDouble = values instanceof Float64Array;
+  for (const [at, value] of values.entries()) {
+    if (isDouble) view.setFloat64(before + length + 8 * at, value, true);
+    else view.setFloat32(before + length + 4 * at, value, true);
+  }
   return bytes;
 }
 

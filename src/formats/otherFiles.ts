@@ -1,4 +1,4 @@
-// What a file is that was passed as a model and is none: people mix up the arguments, and the formats.
+// Identifies files that were passed as a model but are not one: people mix up arguments and formats.
 
 /** What was passed, and what to do about it. */
 interface OtherFile {

@@ -28,8 +28,9 @@ const bytesPerValue = new Map([
   ["BF16", 2],
   ["F32", 4],
   ["F64", 8],
+  ["I64", 8],
 ]);
-/** Dtypes of the format that hold no floating-point numbers that a network could compute with. */
+/** Dtypes of the format that are not read. */
 const otherDtypes = /^(BOOL|[IU](8|16|32|64)|F4|F6_\w+|F8_\w+|C64)$/;
 const metadataKey = "__metadata__";
 
@@ -139,6 +140,7 @@ function readValues(bytes: Uint8Array, { dtype, begin, end }: Entry): FloatArray
   const aligned = new Uint8Array(end - begin); // not bytes.slice(): on a Buffer of Node that is no copy
   aligned.set(bytes.subarray(begin, end));
   if (dtype === "F64") return new Float64Array(aligned.buffer);
+  if (dtype === "I64") return Float64Array.from(new BigInt64Array(aligned.buffer), Number);
   if (dtype === "F32") return new Float32Array(aligned.buffer);
   const halves = new Uint16Array(aligned.buffer);
   return dtype === "F16" ? fromHalfFloats(halves) : fromBrainFloats(halves);
@@ -159,7 +161,7 @@ export function decodeMetadataTexts(start: Uint8Array, place: string): ReadonlyM
 
 /**
  * Reads a safetensors file, strictly: every byte is accounted for, every name occurs once. F32, F16 and BF16 become
- * Float32Array, F64 becomes Float64Array; all values are exact.
+ * Float32Array, F64 and I64 become Float64Array; all values are exact, but integers beyond 2⁵³.
  * @param place what messages call the file
  * @throws BadFile on anything that the format does not allow, on dtypes of other kinds (integers, 8-bit floats, …), on a header above 1 MB
  * and on more than 10,000 tensors

@@ -24,7 +24,7 @@ export interface LoadOptions {
 }
 
 /**
- * Restores a model from the bytes of a file that `model.save()` or `thalweg train` wrote.
+ * Restores a model from the bytes of a file that `model.save()` or `thalweg train` wrote, or of another program as `importModel` reads it.
  * @throws BadFile on a damaged file; InvalidInput, LimitExceeded, GpuOutOfMemory as `createModel`
  */
 export async function loadModel(bytes: Uint8Array, options: LoadOptions): Promise<Model<AnyNetwork>> {

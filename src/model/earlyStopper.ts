@@ -28,7 +28,7 @@ export class EarlyStopper implements MemberStopper {
   readonly #stoppedSteps: Float64Array;
   #judgedStep: number;
   #bestParameters: FloatArray | undefined;
-  /** Whether a state that was told has the best parameters: they are copied before they change. */
+  /** Whether a reported state has the best parameters: they are copied before they change. */
   #isTold = false;
   /** Scores of members at their best, of those that were best since this training began, or was resumed. */
   #bestScores: MemberScores | undefined;

@@ -31,7 +31,7 @@ export class EventClock {
     this.#toldMs = performance.now();
   }
 
-  /** An event was told. @param startMs when its scores and readings were begun */
+  /** Records an event. @param startMs when its scores and readings were begun */
   told(startMs: number): void {
     this.start();
     this.#costMs = this.#toldMs - startMs;

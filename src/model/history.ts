@@ -42,7 +42,7 @@ export interface History {
   /** Those of `entries` with scores on the validation rows. */
   readonly validation: readonly ValidationPoint[];
   /**
-   * What events told: of `fit` all of them, of `train` those that fall on epochs, of more than 1,000 epochs on every n-th. Events that fall on no
+   * History of events: for `fit` all of them, for `train` those that fall on epochs, of more than 1,000 epochs on every n-th. Events that fall on no
    * fixed steps, by `ms`, have none unless `fit` scores validation rows at them.
    */
   readonly entries: readonly (HistoryEntry & { readonly validation?: Evaluation | undefined })[];

@@ -7,7 +7,7 @@ import { meanOf, type MetricName, type MetricShape } from "../metrics/metrics.ts
 import { bothClasses, classRows, type ClassTargets, classTargets } from "../metrics/rows.ts";
 import { probabilitiesOf } from "./probabilities.ts";
 
-/** Metrics beside the loss and the accuracy. */
+/** Metrics besides the loss and the accuracy. */
 export interface MetricOptions {
   /** Names such as "f1", "rocAuc" or "r2"; docs/training.md lists them, and an error those that fit the network. */
   readonly metrics?: readonly MetricName[] | undefined;

@@ -25,7 +25,7 @@ export const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
 /** Outputs of one network, in values, that are read back to be scored in float64. */
 const hostOutputs = 2 ** 22;
 
-/** What is done with a slice: told the outputs [rows, network.outputs] of one member after the other. */
+/** Callback for a slice: called with the outputs [rows, network.outputs] of one member after the other. */
 type Visit = (slice: Slice) => (outputs: Float64Array, member: number) => void;
 
 /** Reads the outputs of all members, as many rows at once as are no more than 2²² values. */

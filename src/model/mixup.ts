@@ -36,7 +36,7 @@ function requireAlpha(alpha: unknown): asserts alpha is number {
   throw new InvalidInput({ place: `${place}: alpha`, expected: "a number from 1e-6 to 1e6", got: String(alpha), fix });
 }
 
-/** Numbers of categories are names: half of one and half of another is none. */
+/** Category indices are names: half of one and half of another is not a category. */
 function requireAmounts(network: AnyNetwork): void {
   const [first] = isGraph(network) ? categoryColumnsOf(network.graph) : [];
   if (first === undefined) return;

@@ -171,7 +171,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * Trains to the end. With validation rows and no `logInterval` they are scored after each epoch, of more than 200 epochs after every n-th.
-   * `onEpoch` is told each epoch. Throws as `train` does.
+   * `onEpoch` is called with each epoch. Throws as `train` does.
    */
   async fit(data: Dataset, options: FitOptions = {}): Promise<FitResult> {
     const isObject = typeof options === "object" && options !== null; // if not, planTraining refuses it

@@ -6,7 +6,7 @@ import { nameOf } from "../graph/network.ts";
 
 // The file format is loaded when a model is saved or loaded: a page that does neither does not download it.
 
-/** What a model file may hold beside the model. */
+/** What a model file may hold besides the model. */
 export type SaveExtras = Pick<ModelToSave, "preprocessing" | "training">;
 
 interface SizedNetwork {
@@ -36,9 +36,9 @@ export async function encode(
 }
 
 /** @throws BadFile on a damaged file */
-export async function decode(place: string, bytes: Uint8Array): Promise<SavedModel> {
-  const { decodeModel } = await import("../formats/modelFile.ts");
-  return decodeModel(bytes, place);
+export async function decode(place: string, bytes: Uint8Array): Promise<Pick<SavedModel, keyof ModelToSave>> {
+  const { openModel } = await import("../formats/imported/importModel.ts");
+  return openModel(bytes, place);
 }
 
 /** Throws `InvalidInput` unless a file holds the same network, as many times. */

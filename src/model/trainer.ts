@@ -113,7 +113,7 @@ export class Trainer {
     return this.#judge?.reduceOnPlateau;
   }
 
-  /** Frees the run: what is still under way ends by itself. */
+  /** Frees the run; pending work ends by itself. */
   dispose(): void {
     this.#isDisposed = true;
     this.#run.dispose();

@@ -24,7 +24,7 @@ export interface VerifyRequest {
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
 
-/** A trained model held against the float64 reference that took the same steps. */
+/** Comparison of a trained model with the float64 reference after the same steps. */
 export interface Verification {
   /** Largest |parameter − reference|, relative to the largest |reference|. */
   readonly deviation: number;
@@ -154,7 +154,7 @@ function compare(values: FloatArray, reference: FloatArray, floor = Number.MIN_V
 const compareGradients = (own: Trace, truth: Trace): number =>
   compare(own.gradients, truth.gradients, gradientFloor).deviation;
 
-/** The update by itself: the reference's, applied to the device's own gradients. */
+/** The update alone: the reference's update applied to the device's gradients. */
 const compareUpdate = (reference: Reference, own: Trace, optimizer: Optimizer): number =>
   compare(own.after, reference.update(optimizer, own.before, own.gradients)).deviation;
 

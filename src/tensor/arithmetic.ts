@@ -106,6 +106,10 @@ export function minimum(a: Operand, b: Operand): Tensor {
   });
 }
 
+/** a, but at least `low` and at most `high`; beyond them there is no gradient, and half of it where a is on one of them. */
+export const clip = (a: Operand, low: Operand, high: Operand): Tensor =>
+  keepingResult(() => minimum(maximum(a, low), high));
+
 /** −a. */
 export function negate(a: Tensor): Tensor {
   return record(computeUnary("negate", a), [a], () => [negate]);

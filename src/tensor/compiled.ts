@@ -3,7 +3,6 @@
 import { InvalidInput } from "../errors.ts";
 import { runnableProgram } from "../backend/runnableProgram.ts";
 import {
-  type PlacedArgument,
   type PlacedResult,
   type Program,
   type ProgramOutput,
@@ -11,6 +10,7 @@ import {
   type RunnableProgram,
 } from "../backend/program.ts";
 import { sameShape, showShape } from "../backend/shape.ts";
+import type { TensorBackend } from "../backend/tensorBackend.ts";
 import { inScope } from "./scope.ts";
 import { backendOf, releaseStorage, type Storage, tracing } from "./storage.ts";
 import { isRecording } from "./tape.ts";
@@ -44,7 +44,11 @@ interface Home {
   readonly storage: Storage;
   readonly place: PlacedResult;
   readonly size: number;
+  /** Number of the argument in whose place it is; −1 where it is in none. */
+  readonly argument: number;
 }
+
+const nothing = (): void => {};
 
 /** A program with what is alive of it. */
 class TracedFunction {
@@ -56,6 +60,10 @@ class TracedFunction {
   readonly #captured: ReadonlySet<Storage>;
   readonly #result: unknown;
   readonly #resultPlaces: readonly number[];
+  readonly #resultSizes: readonly number[];
+  /** Arguments in whose places results are, as far as it was asked. */
+  readonly #arguments: number[] = [];
+  readonly #backend: TensorBackend;
   readonly #homes: Home[] = [];
 
   constructor(f: AnyFunction, args: readonly unknown[], signature: Signature, donate: readonly number[]) {
@@ -69,6 +77,8 @@ class TracedFunction {
     this.#result = traced.result;
     const values = resultValues(this.#program);
     this.#resultPlaces = this.#program.outputs.map(({ value }) => values.indexOf(value));
+    this.#resultSizes = values.map(({ size }) => size);
+    this.#backend = backendOf("compile", this.#program.device);
     try {
       this.#runnable = runnableProgram(this.#program);
     } catch (error) {
@@ -91,42 +101,43 @@ class TracedFunction {
 
   call(tensors: readonly Tensor[]): unknown {
     const parts = tensors.map((tensor) => partsOf(tensor, "compile"));
-    const placesNow = (): PlacedArgument[] =>
+    this.#leaveHomes(parts);
+    const results = this.#runnable.run(
       parts.map(({ storage, offset }) => ({
         buffer: storage.buffer,
         offset: (storage.first ?? 0) + offset,
         identity: storage,
-      }));
-    const before = placesNow();
-    const isConsumed = (storage: Storage): boolean =>
-      storage.holders === 1 &&
-      parts.some((part, index) => part.storage === storage && this.#runnable.isHome(index, before[index]!));
-    this.#leaveHomes(isConsumed);
-    const results = this.#runnable.run(placesNow());
+      })),
+    );
     for (const [index, tensor] of tensors.entries()) if (this.#program.donated[index]) tensor.dispose();
     return this.#resultOver(results);
   }
 
-  /** Moves results of the last call that are held, but for those that go into the places of arguments, out of the way of the next. */
-  #leaveHomes(isConsumed: (storage: Storage) => boolean): void {
-    for (const { storage, place, size } of this.#homes.splice(0)) {
-      if (storage.holders === 0 || isConsumed(storage)) continue;
+  /**
+   * Moves results of the last call that are held out of the way of the next, but for those that it takes as the arguments whose places they
+   * are in.
+   */
+  #leaveHomes(parts: readonly { readonly storage: Storage; readonly offset: number }[]): void {
+    for (const { storage, place, size, argument } of this.#homes) {
+      const part = parts[argument];
+      const isConsumed = part?.storage === storage && part.offset === 0 && storage.holders === 1;
+      if (storage.holders === 0 || isConsumed) continue;
       const { buffer } = this.#runnable.moved(place, size);
       Object.assign(storage, { buffer, first: 0, free: undefined });
     }
+    this.#homes.length = 0;
   }
 
   #resultOver(results: readonly PlacedResult[]): unknown {
     const { device, outputs } = this.#program;
-    const backend = backendOf("compile", device);
-    const storages = results.map(({ buffer, offset, isHome }): Storage => {
-      const storage = { device, backend, buffer, first: offset, holders: 0 };
-      return isHome ? { ...storage, free: () => {} } : storage;
+    const storages = results.map((place, index): Storage => {
+      const { buffer, offset: first, isHome } = place;
+      const storage: Storage = { device, backend: this.#backend, buffer, first, holders: 0, free: undefined };
+      if (!isHome) return storage;
+      storage.free = nothing;
+      this.#homes.push({ storage, place, size: this.#resultSizes[index]!, argument: this.#argumentAt(index, place) });
+      return storage;
     });
-    const values = resultValues(this.#program);
-    for (const [index, place] of results.entries()) {
-      if (place.isHome) this.#homes.push({ storage: storages[index]!, place, size: values[index]!.size });
-    }
     let at = 0;
     return mapTensors("compile", this.#result, () => {
       const { offset, shape, value } = outputs[at]!;
@@ -136,8 +147,17 @@ class TracedFunction {
     });
   }
 
+  /** Number of the argument in whose place a result is; −1 where it is in none. */
+  #argumentAt(result: number, place: PlacedResult): number {
+    const known = this.#arguments[result];
+    if (known !== undefined) return known;
+    const found = this.#program.arguments.findIndex((_, index) => this.#runnable.isHome(index, place));
+    this.#arguments[result] = found;
+    return found;
+  }
+
   dispose(): void {
-    this.#leaveHomes(() => false);
+    this.#leaveHomes([]);
     this.#runnable.dispose();
     this.#captured.forEach(releaseStorage);
   }

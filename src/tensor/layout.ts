@@ -166,6 +166,33 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   return record(output, operands, () => operands.map((_, index) => gradientOf(index)));
 }
 
+/** Tensors of one shape along a new axis. @param axis of the result; default the first */
+export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  requireTensors("stack", tensors);
+  const { shape } = tensors[0]!;
+  const [along] = requireAxes("stack", [1, ...shape], [axis]) as [number];
+  return keepingResult(() =>
+    concat(
+      tensors.map((one) => reshape(one, one.shape.toSpliced(along, 0, 1))),
+      along,
+    ),
+  );
+}
+
+/** Parts of equal size along an axis, in order. @throws InvalidInput where the axis has no such parts */
+export function split(a: Tensor, parts: number, axis = 0): Tensor[] {
+  requireTensors("split", [a]);
+  const [along] = requireAxes("split", a.shape, [axis]) as [number];
+  const size = a.shape[along]! / parts;
+  if (!Number.isInteger(size) || !Number.isInteger(parts) || parts < 1) {
+    const expected = `a number of equal parts of axis ${along} of ${showShape(a.shape)}`;
+    throw new InvalidInput({ place: "split: parts", expected, got: String(parts), fix: "slice parts of other sizes" });
+  }
+  const none = a.shape.map(() => 0);
+  const at = (part: number, from: Shape): number[] => from.with(along, part * size);
+  return Array.from({ length: parts }, (_, part) => slice(a, at(part, none), at(part + 1, a.shape)));
+}
+
 /** Broadcasts a tensor to a shape: repeats values along axes of size 1 and along new leading axes. @throws InvalidInput with both shapes */
 export function broadcastTo(a: Tensor, shape: Shape): Tensor {
   requireTensors("broadcastTo", [a]);

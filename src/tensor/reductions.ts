@@ -1,6 +1,6 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import { requireAxes, type Shape, showShape } from "../backend/shape.ts";
-import { divide, equal, exp, multiply, subtract, takeShare } from "./arithmetic.ts";
+import { add, divide, equal, exp, multiply, negate, sqrt, square, subtract, takeShare } from "./arithmetic.ts";
 import { computeReduce, requireTensors } from "./compute.ts";
 import { reshape, scaledSum } from "./layout.ts";
 import { record } from "./tape.ts";
@@ -74,6 +74,39 @@ function wholeMax(a: Tensor, axes: readonly number[]): Tensor {
         return takeShare(divide(dOutput, scaledSum(isLargest, axes, 1)), isLargest);
       },
     ];
+  });
+}
+
+/** Smallest value over axes; where several are smallest they share the gradient. @throws InvalidInput where there are no values */
+export function min(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
+  const own = axesOf("min", a, axes, options);
+  requireValues("min", a, own);
+  return keepingResult(() => negate(reduced(() => wholeMax(negate(a), own), own, options)));
+}
+
+/** Mean square of the distance from the mean over axes: divided by the number of values. @throws InvalidInput where there are no values */
+export function variance(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
+  const own = axesOf("variance", a, axes, options);
+  requireValues("variance", a, own);
+  return keepingResult(() => mean(square(subtract(a, mean(a, own, { keepDims: true }))), own, options));
+}
+
+/** Euclidean norm over axes, √Σa²; its gradient at 0 is NaN. */
+export function norm(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
+  const own = axesOf("norm", a, axes, options);
+  return keepingResult(() => sqrt(sum(square(a), own, options)));
+}
+
+/**
+ * Each row of the last axis less its mean, divided by √(variance + epsilon): layer normalisation without gain and bias (Ba et al., 2016).
+ * @param epsilon default 1e-5, as in PyTorch
+ */
+export function layerNorm(a: Tensor, epsilon = 1e-5): Tensor {
+  const own = axesOf("layerNorm", a, -1);
+  requireValues("layerNorm", a, own);
+  return keepingResult(() => {
+    const centred = subtract(a, mean(a, own, { keepDims: true }));
+    return divide(centred, sqrt(add(mean(square(centred), own, { keepDims: true }), epsilon)));
   });
 }
 

@@ -110,6 +110,7 @@ const arithmetic: OperationCase[] = [
   unary("divide a number", (a) => t.divide(2, a), { range: positive }),
   unary("divide by a number", (a) => t.divide(a, 3)),
   unary("maximum with a number", (a) => t.maximum(a, 0.1)),
+  unary("clip", (a) => t.clip(a, -0.7, 0.9)),
   unary("negate", t.negate),
   unary("exp", t.exp),
   unary("log", t.log, { range: positive }),
@@ -138,6 +139,13 @@ const layouts: OperationCase[] = [
   unary("slice of columns", (a) => t.slice(a, [0, 1], [3, -1])),
   unary("pad", (a) => t.pad(a, [1, 0], [2, 3])),
   { name: "concat", inputs: [{ shape: [2, 3] }, { shape: [2, 1] }], apply: (a, b) => t.concat([a, b, a], 1) },
+  {
+    name: "stack",
+    inputs: [{ shape: [2, 3] }, { shape: [2, 3] }],
+    apply: alone((a: t.Tensor, b: t.Tensor) => t.stack([a, b, a], -1)),
+  },
+  unary("split", (a) => t.split(a, 2, 1).reduce((product, part) => t.multiply(product, part))),
+  unary("layerNorm", (a) => t.layerNorm(a)),
   { name: "broadcastTo", inputs: [{ shape: [3, 1] }], apply: (a) => t.broadcastTo(a, [2, 3, 4]) },
 ];
 
@@ -146,6 +154,9 @@ const reductions: OperationCase[] = (
     ["sum", t.sum],
     ["mean", t.mean],
     ["max", t.max],
+    ["min", t.min],
+    ["variance", t.variance],
+    ["norm", t.norm],
     ["logSumExp", t.logSumExp],
   ] as const
 ).flatMap(([name, reduce]) =>

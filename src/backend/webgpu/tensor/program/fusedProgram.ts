@@ -243,15 +243,21 @@ export class FusedProgram implements RunnableProgram {
       const isThere = argument.identity === this.#identities[index] || this.isHome(index, argument);
       this.#identities[index] = donated[index] ? undefined : argument.identity;
       if (isThere || !this.#plan.places.has(value)) continue;
-      const { buffer, offset } = this.#placed(value);
-      this.#queue.copy(
-        { buffer: argument.buffer as GPUBuffer, offset: argument.offset },
-        { buffer, offset },
-        value.size,
-      );
+      this.#copyIn(argument, this.#placed(value), value.size);
     }
     this.#queue.replay(this.#dispatches, this.#operations);
     return this.#results;
+  }
+
+  /** Copies an argument to its place, by way of another buffer where it lies in the same one. */
+  #copyIn(from: PlacedArgument, to: { buffer: GPUBuffer; offset: number }, count: number): void {
+    if (from.buffer !== to.buffer) {
+      this.#queue.copy({ buffer: from.buffer as GPUBuffer, offset: from.offset }, to, count);
+      return;
+    }
+    const { buffer } = this.moved({ ...from, isHome: true }, count);
+    this.#queue.copy({ buffer, offset: 0 }, to, count);
+    this.#queue.pool.giveBack(buffer);
   }
 
   moved({ buffer, offset }: PlacedResult, size: number): { readonly buffer: GPUBuffer } {
