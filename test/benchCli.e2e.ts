@@ -159,7 +159,7 @@ describe("what can be raced", () => {
     const { code, stdout } = await bench("--help");
     expect(code).toBe(0);
     expect(stdout).toMatch(/^Examples:\n( {2}npm run bench -- .*\n){2}/);
-    expect(stdout).toMatch(/\n +2 {2}wrong use/);
+    expect(stdout).toMatch(/\n +2 {2}usage error/);
   });
 
   const wrongUse: readonly (readonly [string, string])[] = [
@@ -182,7 +182,7 @@ describe("what can be raced", () => {
     ["--fast", "bench: unknown option '--fast'"],
   ];
   for (const [index, [words, message]] of wrongUse.entries()) {
-    testOf(index === 0)(`${words} is wrong use`, async () => {
+    testOf(index === 0)(`${words} is usage error`, async () => {
       const { code, stdout, stderr } = await bench(words);
       expect([code, stdout, stderr.slice(0, message.length)]).toEqual([2, "", message]);
       expect(stderr.match(/\n/g)).toHaveLength(1);
