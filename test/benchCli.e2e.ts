@@ -182,7 +182,7 @@ describe("what can be raced", () => {
     ["--fast", "bench: unknown option '--fast'"],
   ];
   for (const [index, [words, message]] of wrongUse.entries()) {
-    testOf(index === 0)(`${words} is usage error`, async () => {
+    testOf(index === 0)(`${words} is wrong use`, async () => {
       const { code, stdout, stderr } = await bench(words);
       expect([code, stdout, stderr.slice(0, message.length)]).toEqual([2, "", message]);
       expect(stderr.match(/\n/g)).toHaveLength(1);
